@@ -1,0 +1,1 @@
+"""infomax: learn by maximizing mutual information between views; say it honestly, in nats."""
