@@ -1,0 +1,105 @@
+"""Augmentations of pictures ``[n, C, H, W]`` with values in [0, 1].
+
+Each is a frozen record, called with a batch; every picture draws its own variation. `crop_flip`
+is one affine resampling in plain torch: the same pictures as kornia's RandomResizedCrop and
+RandomHorizontalFlip, without its loop over the batch. The others are kornia's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+Pictures = Float[Tensor, "n c h w"]
+
+
+@dataclass(frozen=True)
+class crop_flip:
+    """Cut out a random rectangle, resize it to the whole, and mirror it half of the time.
+
+    Args:
+        scale: smallest and largest share of the area that is kept.
+        ratio: narrowest and widest aspect ratio, before resizing.
+        flip: probability of mirroring left to right.
+
+    Source: Szegedy et al. 2015 (arXiv:1409.4842); Chen et al. 2020 (arXiv:2002.05709).
+
+    Example:
+        >>> crop_flip(scale=(0.5, 1.0))(torch.rand(8, 3, 32, 32)).shape
+        torch.Size([8, 3, 32, 32])
+    """
+
+    scale: tuple[float, float] = (0.3, 1.0)
+    ratio: tuple[float, float] = (0.75, 4 / 3)
+    flip: float = 0.5
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        n, device = len(pictures), pictures.device
+        area = torch.empty(n, device=device).uniform_(*self.scale)
+        log_ratio = [math.log(self.ratio[0]), math.log(self.ratio[1])]
+        aspect = torch.empty(n, device=device).uniform_(*log_ratio).exp()
+        width, height = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
+        mirror = torch.where(torch.rand(n, device=device) < self.flip, -1.0, 1.0)
+        theta = torch.zeros(n, 2, 3, device=device)
+        theta[:, 0, 0], theta[:, 1, 1] = width * mirror, height
+        theta[:, 0, 2] = (1 - width) * (2 * torch.rand(n, device=device) - 1)
+        theta[:, 1, 2] = (1 - height) * (2 * torch.rand(n, device=device) - 1)
+        grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+        return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+@dataclass(frozen=True)
+class jitter:
+    """Change brightness and contrast, each by a random factor of one plus or minus its strength.
+
+    ``x' = clip(b (m + c (x - m)), 0, 1)`` with m the picture's mean, b in 1 +- brightness and
+    c in 1 +- contrast.
+    """
+
+    brightness: float = 0.4
+    contrast: float = 0.4
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        size, device = (len(pictures), 1, 1, 1), pictures.device
+        factor = 1 + self.brightness * (2 * torch.rand(size, device=device) - 1)
+        spread = 1 + self.contrast * (2 * torch.rand(size, device=device) - 1)
+        mean = pictures.mean((1, 2, 3), keepdim=True)
+        return (factor * (mean + spread * (pictures - mean))).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class blur:
+    """Blur with a Gaussian of random width, for a share of the pictures (kornia)."""
+
+    sigma: tuple[float, float] = (0.1, 1.0)
+    size: int = 3
+    share: float = 0.5
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        from kornia.augmentation import RandomGaussianBlur
+
+        kernel = (self.size, self.size)
+        blurred: Tensor = RandomGaussianBlur(kernel, self.sigma, p=self.share)(pictures)
+        return blurred
+
+
+@dataclass(frozen=True)
+class erase:
+    """Blank out a random rectangle in a share of the pictures (kornia).
+
+    Source: Zhong et al. 2020 (arXiv:1708.04896).
+    """
+
+    scale: tuple[float, float] = (0.02, 0.33)
+    share: float = 0.5
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        from kornia.augmentation import RandomErasing
+
+        erased: Tensor = RandomErasing(self.scale, p=self.share)(pictures)
+        return erased

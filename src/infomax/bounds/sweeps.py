@@ -1,0 +1,130 @@
+"""Reductions of all scores x yᵀ, with their gradients, in strips of rows: what `tiled` is made of.
+
+A sweep takes x, y and the columns to leave out of each row (None: none), and returns a scalar with
+its gradients in x and y (zeros unless wanted). One strip of scores is held at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from infomax._math import bend, knee
+
+Sums = tuple[Tensor, Tensor, Tensor]  # a scalar of s = x yᵀ, its gradient in x, and in y
+Sweep = Callable[[Tensor, Tensor, Tensor | None, bool], Sums]
+
+_STRIP = 2**22  # scores held at once (16 MB): fits a shared cache, long enough for matmul
+
+
+def strips(x: Tensor, y: Tensor, columns: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
+    """Rows of x yᵀ, some at a time and in one buffer; -inf at `columns`, to leave them out."""
+    n, m = len(x), len(y)
+    rows = min(n, max(64, _STRIP // m))
+    buffer = x.new_empty(rows, m)
+    for start in range(0, n, rows):
+        r = slice(start, min(start + rows, n))
+        s = buffer[: r.stop - start]
+        torch.mm(x[r], y.T, out=s)
+        if columns is not None:
+            s.scatter_(1, columns[r, None], -math.inf)
+        yield r, s
+
+
+def each_row(x: Tensor, y: Tensor, columns: Tensor | None, wanted: bool) -> Sums:
+    """mean_i log Σ_j e^{s_ij}."""
+    n = len(x)
+    log_z, grad_x, grad_y = x.new_empty(n), torch.zeros_like(x), torch.zeros_like(y)
+    for r, s in strips(x, y, columns):
+        top = s.amax(1, keepdim=True)
+        z = s.sub_(top).exp_().sum(1, keepdim=True)
+        log_z[r] = (top + z.log()).squeeze(1)
+        if wanted:
+            grad_x[r] = torch.mm(s, y).div_(z * n)
+            grad_y.addmm_(s.T, x[r] / (z * n))
+    return log_z.mean(), grad_x, grad_y
+
+
+def all_pairs(
+    x: Tensor, y: Tensor, columns: Tensor | None, wanted: bool, shift: float | None = None
+) -> Sums:
+    """Log Σ_ij e^{s_ij}; with a shift, log Σ_ij e^{bend(s_ij - shift)}.
+
+    The largest log-sum so far is taken out of the exponents; when a larger one turns up, what was
+    summed before it shrinks.
+    """
+    log_z, tops = x.new_empty(len(x)), x.new_empty(len(x), 1)
+    grad_x, grad_y = torch.zeros_like(x), torch.zeros_like(y)
+    largest = x.new_full((), -math.inf)
+    bent = shift is not None and bool(reach(x, y) > knee(x.dtype))
+    for r, s in strips(x, y, columns):
+        if shift is not None:
+            s.sub_(shift)
+        slope = 1 / (1 + torch.relu(s - knee(s.dtype))) if bent and wanted else None
+        s = bend(s) if bent else s
+        top = s.amax(1, keepdim=True)
+        z = s.sub_(top).exp_().sum(1)
+        tops[r], log_z[r] = top, top.squeeze(1) + z.log()
+        if wanted:
+            s = s if slope is None else s.mul_(slope)
+            before, largest = largest, torch.maximum(largest, log_z[r].max())
+            grad_x[r] = torch.mm(s, y)
+            grad_y.mul_((before - largest).exp()).addmm_(s.T, x[r] * (top - largest).exp())
+    total = torch.logsumexp(log_z, 0)
+    return total, grad_x.mul_((tops - total).exp()), grad_y.mul_((largest - total).exp())
+
+
+def softplus_mean(x: Tensor, y: Tensor, columns: Tensor | None, wanted: bool) -> Sums:
+    """The mean of softplus(s_ij) over all pairs but the positives."""
+    pairs = len(x) * (len(y) - 1)
+    total, grad_x, grad_y = x.new_zeros(()).double(), torch.zeros_like(x), torch.zeros_like(y)
+    for r, s in strips(x, y, columns):
+        total += softplus(s).sum()
+        if wanted:
+            s.sigmoid_()
+            grad_x[r] = torch.mm(s, y).div_(pairs)
+            grad_y.addmm_(s.T, x[r], alpha=1 / pairs)
+    return (total / pairs).to(x.dtype), grad_x, grad_y
+
+
+def both_sides(x: Tensor, y: Tensor, columns: Tensor, wanted: bool) -> Sums:
+    """Half of mean_i log Σ_j e^{s_ij} + mean_i log Σ_k e^{s_kj(i)}, j(i) the positive's column.
+
+    The columns' sums are known only after a first pass over all strips; the second one makes the
+    gradients. Where no score can leave ±60 (always, for unit vectors and T >= 1/60), exponents
+    need no maximum taken out, and one exponential serves rows and columns.
+    """
+    n, m = len(x), len(y)
+    plain = bool(reach(x, y) <= 60)
+    by_row, by_column = x.new_empty(n), x.new_full((m,), 0.0 if plain else -math.inf)
+    for r, s in strips(x, y, None):
+        if plain:
+            by_row[r] = s.exp_().sum(1).log()
+            by_column += s.sum(0)
+        else:
+            by_row[r] = s.logsumexp(1)
+            by_column = torch.logaddexp(by_column, s.logsumexp(0))
+    by_column = by_column.log() if plain else by_column
+    value = (by_row.mean() + by_column[columns].mean()) / 2
+    grad_x, grad_y = torch.zeros_like(x), torch.zeros_like(y)
+    if not wanted:
+        return value, grad_x, grad_y
+    # How many rows call a column their positive: 1 or 0, as a rule.
+    by_column = by_column - columns.bincount(minlength=m).to(x.dtype).log()
+    for r, s in strips(x, y, None):
+        if plain:
+            s.exp_().mul_((-by_row[r, None]).exp() + (-by_column).exp())
+        else:
+            s = (s - by_row[r, None]).exp_().add_(s.sub_(by_column).exp_())
+        grad_x[r] = torch.mm(s, y).div_(2 * n)
+        grad_y.addmm_(s.T, x[r], alpha=1 / (2 * n))
+    return value, grad_x, grad_y
+
+
+def reach(x: Tensor, y: Tensor) -> Tensor:
+    """No score is larger: |x_i · y_j| <= max |x_i| · max |y_j|, plus the shift of one."""
+    return x.norm(dim=1).max() * y.norm(dim=1).max() + 1

@@ -1,0 +1,121 @@
+"""Training state on disk: safetensors only, written whole or not at all, checked when read.
+
+One file holds model, optimizer and counters. It appears under its name only when it is complete,
+and carries a checksum of its contents, so that a truncated or damaged file is noticed. Nothing is
+ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from infomax._errors import InfomaxError
+
+
+@dataclass(frozen=True)
+class State:
+    """Where training stands: tensors by name, and plain facts (step, best value, recipe)."""
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+
+def save(path: Path, state: State) -> None:
+    """Write a state atomically: the file is the old one or the new one, never half of one."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    facts = json.dumps(dict(state.facts))
+    metadata = {"facts": facts, "checksum": _checksum(tensors, facts)}
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        save_file(tensors, part, metadata)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        raise InfomaxError(
+            wanted=f"to write {path}",
+            got=str(error),
+            fix="free some space or choose another --out; the state before this one is whole",
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: Path) -> State:
+    """Read a state and check it.
+
+    Raises:
+        InfomaxError: no such file; damaged, truncated, or changed since it was written.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InfomaxError(
+            wanted=f"a saved state at {path}",
+            got="no such file" if not path.exists() else f"a damaged file ({error})",
+            fix="train first, or take an older state of the run",
+        ) from None
+    facts = metadata.get("facts", "{}")
+    if metadata.get("checksum") != _checksum(tensors, facts):
+        raise InfomaxError(
+            wanted=f"the state that was written to {path}",
+            got="a file whose checksum does not match: it was damaged or changed",
+            fix="take an older state of the run, or train again",
+        )
+    return State(tensors, json.loads(facts))
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(memoryview(value.contiguous().reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
+
+
+def pack(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Name every tensor of a model and of its optimizer's moments."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in moments.items()}
+    return tensors
+
+
+def unpack(
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> None:
+    """Put the tensors of `pack` back."""
+    own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    try:
+        model.load_state_dict(own)
+    except RuntimeError as error:
+        raise InfomaxError(
+            wanted="the parameters of this recipe's encoders and critics",
+            got=str(error).splitlines()[-1].strip(),
+            fix="use the recipe that the run was trained with",
+        ) from None
+    if optimizer is None:
+        return
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

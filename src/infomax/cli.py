@@ -1,0 +1,142 @@
+"""The command line: a verb is a function. Bad input exits with 2 and one message."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Learn by maximizing mutual information between views, and say it honestly, in nats.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+recipes_app = typer.Typer(help="The shipped recipes, one paper each.", invoke_without_command=True)
+app.add_typer(recipes_app, name="recipes")
+
+Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, as `infomax train --out` wrote it.")]
+
+
+@app.command()
+def train(
+    recipe: Recipe,
+    data: Annotated[
+        str | None, typer.Option(help="SOURCE or SOURCE:PATH instead of the recipe's data.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; runs/RECIPE if not given.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, e.g. train.epochs=5; repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+) -> None:
+    """Train a recipe, evaluate it on held-out data, and write a report.
+
+    [dim]infomax train mnist-halves
+    infomax train simclr --data fashion-mnist:DIR --set train.epochs=5 --out runs/fashion[/dim]
+    """
+    from infomax import console, runs
+    from infomax import recipe as recipes
+    from infomax.data import override
+
+    chosen = recipes.read(recipe, set_)
+    if data is not None:
+        chosen = chosen.model_copy(update={"data": override(chosen.data, data)})
+    folder = out or Path("runs") / chosen.name
+    with console.Progress() as progress:
+        results = runs.train(chosen, folder, resume=resume, watch=progress.step, say=progress.say)
+    console.table(results)
+    console.line(f"report: {folder / 'report.html'}")
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Annotated[
+        str | None, typer.Argument(help="SOURCE or SOURCE:PATH instead of the run's data.")
+    ] = None,
+) -> None:
+    """Evaluate a run again, on its own data or on other data.
+
+    Own data: results.json and the report are written anew. Other data: a table only.
+    """
+    from infomax import console, runs
+
+    with console.Progress() as progress:
+        results = runs.evaluate(run, data, say=progress.say)
+    console.table(results)
+    if data is None:
+        console.line(f"report: {run / 'report.html'}")
+
+
+@app.command()
+def embed(
+    run: Run,
+    data: Annotated[str, typer.Argument(help="SOURCE or SOURCE:PATH.")],
+    view: Annotated[str, typer.Option(help="The view to write, named as in the recipe.")],
+    out: Annotated[Path, typer.Option(help="FILE.npy or FILE.parquet.")],
+) -> None:
+    """Write one view of every context as an array (.npy) or a table (.parquet)."""
+    from infomax import console, runs
+    from infomax._errors import InfomaxError
+
+    if out.suffix not in (".npy", ".parquet"):
+        raise InfomaxError(
+            wanted="--out FILE.npy or FILE.parquet", got=str(out), fix="choose one of the two"
+        )
+    if not out.resolve().parent.is_dir():
+        raise InfomaxError(
+            wanted="--out in a folder that exists", got=str(out), fix="make the folder first"
+        )
+    with console.Progress() as progress:
+        progress.say("embedding")
+        array, contexts = runs.embed(run, data, view)
+    runs.write_array(array, contexts, out)
+    console.line(f"wrote {' x '.join(map(str, array.shape))} to {out}")
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write report.html of a run folder anew."""
+    from infomax import console
+    from infomax import report as reports
+
+    console.line(f"report: {reports.write(run)}")
+
+
+@recipes_app.callback()
+def recipes(context: typer.Context) -> None:
+    """List the shipped recipes with their paper and views."""
+    if context.invoked_subcommand is None:
+        from infomax import console
+        from infomax import recipe as schema
+
+        console.recipes({name: schema.read(name) for name in schema.shipped()})
+
+
+@recipes_app.command()
+def show(name: Annotated[str, typer.Argument(help="A shipped recipe's name.")]) -> None:
+    """Print a recipe as YAML, ready to edit."""
+    from infomax import recipe as schema
+
+    schema.read(name)
+    sys.stdout.write(schema.shipped()[name].read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Run the command line; the entry point of `infomax` and of ``python -m infomax``."""
+    from infomax._errors import InfomaxError
+
+    try:
+        app()
+    except InfomaxError as error:
+        sys.stderr.write(f"infomax: this cannot be done\n{error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"infomax: interrupted{': ' + str(stopped) if str(stopped) else ''}\n")
+        sys.exit(130)

@@ -1,0 +1,140 @@
+"""What a person sees in a terminal: progress, tables. Plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich import progress as bars
+from rich.console import Console
+from rich.table import Table
+
+from infomax.recipe import Recipe
+from infomax.records import Probe, Results, Term
+
+out = Console(highlight=False)
+EVERY = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+def line(words: str) -> None:
+    """Print one line, whole."""
+    out.print(words, soft_wrap=True, markup=False)
+
+
+class Progress:
+    """A bar with the live held-out nats and the time left; plain lines without a terminal."""
+
+    def __init__(self) -> None:
+        self._bar = bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[words]}"),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("left"),
+            bars.TimeRemainingColumn(),
+            console=out,
+            transient=True,
+            disable=not out.is_terminal,
+        )
+        self._task: bars.TaskID | None = None
+        self._spoken = 0.0
+        self._begun = time.perf_counter()
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def step(self, done: int, total: int, words: str) -> None:
+        """Note that a training step is done."""
+        if out.is_terminal:
+            if self._task is None:
+                self._task = self._bar.add_task("training", total=total, words="", completed=done)
+                self._bar.reset(self._task, completed=done, total=total, description="training")
+            held = f"held out {words}" if words else ""
+            self._bar.update(self._task, completed=done, words=held)
+            return
+        now = time.perf_counter()
+        if now - self._spoken >= EVERY or done == total:
+            self._spoken = now
+            line(f"step {done}/{total}  {now - self._begun:.0f} s  {words and 'held out ' + words}")
+
+    def say(self, words: str) -> None:
+        """Say what is being done besides training."""
+        if not out.is_terminal:
+            line(words)
+            return
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(words, total=None, words="")
+
+
+def table(results: Results) -> None:
+    """Print held-out nats and probes, each beside its baselines and controls."""
+    nats = Table(title="Mutual information, held out (nats)", title_justify="left")
+    for name in ("between", "bound", "side", "nats", "ceiling", "train", "shuffled", "verdict"):
+        nats.add_column(name, justify="right" if name in _NUMBERS else "left")
+    for term in results.terms:
+        nats.add_row(*_term(term))
+    out.print(nats)
+    for term in results.terms:
+        if term.verdict != "ok":
+            line(f"{' - '.join(term.between)}: {term.verdict}: {term.why}")
+    if results.probes:
+        probes = Table(title="Probes (test accuracy)", title_justify="left")
+        for name in ("view", "label", "probe", "labels used", "raw", "untrained", "learned"):
+            probes.add_column(name, justify="right" if name in _NUMBERS else "left")
+        for probe in results.probes:
+            probes.add_row(*_probe(probe))
+        out.print(probes)
+    if results.representation:
+        rank = results.representation
+        line(f"effective rank {rank.effective_rank:.1f} of {rank.dimension} dimensions")
+    skipped = results.data.get("skipped")
+    if isinstance(skipped, list) and skipped:
+        line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")
+
+
+_NUMBERS = {"nats", "ceiling", "train", "shuffled", "raw", "untrained", "learned"}
+_SIDES = {"lower": "at least", "upper": "at most", "estimate": "about"}
+
+
+def _term(term: Term) -> list[str]:
+    return [
+        " - ".join(term.between),
+        term.bound,
+        f"{term.side} ({_SIDES[term.side]})",
+        f"{term.nats:.2f} ± {term.stderr:.2f}",
+        "-" if term.ceiling is None else f"{term.ceiling:.2f}",
+        f"{term.train_nats:.2f}",
+        f"{term.control_nats:.2f}",
+        term.verdict,
+    ]
+
+
+def _probe(probe: Probe) -> list[str]:
+    kind = {"accuracy": "linear", "knn_accuracy": "k-NN"}[probe.metric]
+    used = probe.labels_used if probe.labels_used == "all" else f"{probe.labels_used} a class"
+    numbers = (probe.raw, probe.untrained, probe.learned)
+    return [probe.view, probe.label, kind, str(used), *(f"{n:.3f}" for n in numbers)]
+
+
+def recipes(shipped: Mapping[str, Recipe]) -> None:
+    """Print the shipped recipes with their paper and their edges."""
+    listing = Table(show_lines=True)
+    for name in ("recipe", "paper", "maximizes information between"):
+        listing.add_column(name, overflow="fold")
+    for name, recipe in shipped.items():
+        edges = ", ".join(" - ".join(edge.between) for edge in recipe.maximize)
+        listing.add_row(name, recipe.paper, edges)
+    out.print(listing)

@@ -1,0 +1,21 @@
+"""Sources of contexts turned into batches of signals, with honest splits."""
+
+from infomax.data.columns import Column, Kind
+from infomax.data.contexts import SPLITS, Batch, Contexts
+from infomax.data.loading import SOURCES, load
+from infomax.data.spec import DataSpec, SignalSpec, SplitSpec, override, parse_spec
+
+__all__ = [
+    "SOURCES",
+    "SPLITS",
+    "Batch",
+    "Column",
+    "Contexts",
+    "DataSpec",
+    "Kind",
+    "SignalSpec",
+    "SplitSpec",
+    "load",
+    "override",
+    "parse_spec",
+]

@@ -1,0 +1,74 @@
+"""Columns that need no decoder: numbers (vectors, series) and text, from arrays and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+
+from infomax._errors import InfomaxError
+from infomax.data.columns import Kind, MemoryColumn
+from infomax.data.spec import TextSpec
+
+
+def finite(values: np.ndarray, what: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """Numbers as float32, all finite; `rows` are their row numbers in the source.
+
+    Raises:
+        InfomaxError: not numbers; NaN or infinity (or beyond float32), naming the first rows.
+    """
+    if values.dtype.kind not in "biuf":
+        raise InfomaxError(
+            wanted=f"numbers in {what}",
+            got=f"{values.dtype}, such as {values.reshape(-1)[:1].tolist()}",
+            fix="name a column of numbers, or give the signal another kind",
+        )
+    with np.errstate(over="ignore"):
+        numbers = values.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))
+    if len(bad):
+        first = ", ".join(map(str, (bad if rows is None else rows[bad])[:5]))
+        raise InfomaxError(
+            wanted=f"finite numbers in {what}",
+            got=f"NaN or infinity in {len(bad)} rows, the first {first} (counted from 0)",
+            fix="mend or remove these rows",
+        )
+    return numbers
+
+
+def number_column(
+    kind: Kind, numbers: Float32[np.ndarray, "n ..."], filled: Bool[np.ndarray, "contexts"]
+) -> MemoryColumn:
+    """A column of vectors or series: `numbers` of the contexts where `filled`, in order."""
+    return MemoryColumn(kind, torch.from_numpy(np.ascontiguousarray(numbers)), _slots(filled))
+
+
+def text_column(texts: Sequence[str | None], spec: TextSpec) -> MemoryColumn:
+    """A column of texts as UTF-8 bytes, zero padded to the longest; None or blank: missing.
+
+    A text longer than `spec.length` bytes is cut there, never within a character.
+
+    Example:
+        >>> column = text_column(["é", "", "hi"], TextSpec(kind="text"))
+        >>> column.present.tolist(), bytes(column.data[1].tolist())
+        ([True, False, True], b'hi')
+    """
+    filled = np.array([text is not None and text.strip() != "" for text in texts], dtype=bool)
+    rows = []
+    for text, there in zip(texts, filled, strict=True):
+        if there:
+            cut = str(text).encode("utf-8", "replace")[: spec.length]
+            rows.append(cut.decode("utf-8", "ignore").encode())
+    longest = max((len(row) for row in rows), default=1)
+    data = np.zeros((len(rows), longest), dtype=np.uint8)
+    for place, row in enumerate(rows):
+        data[place, : len(row)] = np.frombuffer(row, np.uint8)
+    return MemoryColumn("text", torch.from_numpy(data), _slots(filled))
+
+
+def _slots(filled: np.ndarray) -> torch.Tensor | None:
+    if filled.all():
+        return None
+    return torch.from_numpy(np.where(filled, np.cumsum(filled) - 1, -1))

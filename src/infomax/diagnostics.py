@@ -1,0 +1,89 @@
+"""Numbers in, findings out: saturated, overfitted, collapsed, high-variance, crossed, or ok."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infomax.records import Side, Verdict
+
+SATURATED = 0.9
+"""Share of its ceiling above which a value says more of the ceiling than of the data."""
+OVERFITTED = 0.5
+"""Share of the training value below which the held-out value is another thing."""
+
+
+def effective_rank(z: Float[Tensor, "n d"]) -> float:
+    """How many directions a representation uses.
+
+    ``exp(-sum_k p_k log p_k)`` with p the singular values of the centred matrix, normalized to
+    sum to one. Between 1 and d. Source: Roy & Vetterli 2007; Garrido et al. 2023
+    (arXiv:2210.02885).
+
+    Example:
+        >>> round(effective_rank(torch.eye(4).repeat(100, 1) - 0.25), 2)   # centred: rank 3
+        3.0
+    """
+    values = torch.linalg.svdvals((z - z.mean(0)).double())
+    shares = values / values.sum().clamp_min(1e-300)
+    shares = shares[shares > 0]
+    return float(torch.exp(-(shares * shares.log()).sum())) if len(shares) else 0.0
+
+
+def judge(
+    *,
+    side: Side,
+    nats: float,
+    stderr: float,
+    train_nats: float,
+    ceiling: float | None,
+    rank: float | None = None,
+    opposite: Sequence[tuple[Side, float, float]] = (),
+) -> tuple[Verdict, str]:
+    """A verdict on one term and its reason in a sentence.
+
+    Args:
+        side: of the bound.
+        nats: held-out value.
+        stderr: its standard error.
+        train_nats: value on training contexts, in evaluation mode.
+        ceiling: the largest value it could show.
+        rank: effective rank of the learned view.
+        opposite: side, value and standard error of other bounds between the same views.
+
+    Example:
+        >>> judge(side="lower", nats=0.26, stderr=0.02, train_nats=4.5, ceiling=4.85)[0]
+        'overfitted'
+    """
+    noise = 2 * stderr if math.isfinite(stderr) else math.inf
+    if not math.isfinite(nats) or noise > max(0.5, abs(nats)):
+        return "high-variance", (
+            f"the standard error is {stderr:.2f} nats: choose a bound of less variance (InfoNCE), "
+            "or bring more held-out contexts"
+        )
+    for other, value, error in opposite:
+        gap = nats - value if (side, other) == ("lower", "upper") else value - nats
+        if {side, other} == {"lower", "upper"} and gap > 2 * math.hypot(stderr, error):
+            return "crossed", (
+                f"the lower bound lies {gap:.2f} nats above the upper one: one of them is wrong"
+            )
+    gap = train_nats - nats
+    if side != "upper" and gap > 0.2 + noise and nats < OVERFITTED * train_nats:
+        return "overfitted", (
+            f"{train_nats:.2f} nats on training contexts, {nats:.2f} on held-out ones: augment, "
+            "use a smaller critic or encoder, weight decay, or more data"
+        )
+    if rank is not None and rank < 1.5:
+        return "collapsed", f"the representation uses {rank:.1f} directions"
+    if side == "lower" and nats <= noise:
+        return "collapsed", "no information is found between these views"
+    if ceiling is not None and side != "upper" and nats > SATURATED * ceiling:
+        return "saturated", (
+            f"{nats:.2f} of at most {ceiling:.2f} nats: raise the batch or the critic's range to "
+            "see more"
+        )
+    return "ok", "below its ceiling, and near its training value"

@@ -1,0 +1,85 @@
+"""Convolutional encoder of pictures, with named stages."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ConvNet(nn.Module):
+    """A small residual convolutional network; each stage halves the picture.
+
+    ``stage1`` is a strided stem; later stages are a strided convolution and a residual one, twice
+    as wide as the one before. ``pool`` joins mean and maximum over places; ``head`` is linear.
+    Group normalization, not batch normalization: every picture is encoded by itself, so chunked,
+    distributed and evaluated batches see the same function.
+
+    Args:
+        width: channels of the first stage.
+        stages: number of stages; the picture shrinks by ``2 ** stages``.
+        dim: width of the output; None ends with the pooled features, ``width * 2 ** stages`` wide.
+        channels: channels of the picture; None takes them from the first batch.
+
+    Example:
+        >>> net = ConvNet(channels=1, width=8, dim=16)
+        >>> net(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 16])
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 32,
+        stages: int = 3,
+        dim: int | None = None,
+        channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        stem = (
+            nn.LazyConv2d(width, 3, stride=2, padding=1, bias=False)
+            if channels is None
+            else nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
+        )
+        self.stage1 = nn.Sequential(stem, _norm(width), nn.ReLU(inplace=True))
+        self._stages = ["stage1"]
+        for index in range(2, stages + 1):
+            self.add_module(f"stage{index}", _Stage(width, 2 * width))
+            self._stages.append(f"stage{index}")
+            width *= 2
+        self.pool = _MeanMax()
+        self.head: nn.Module = nn.Identity() if dim is None else nn.Linear(2 * width, dim)
+
+    def forward(self, picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n dim"]:
+        """Encode a batch of pictures."""
+        hidden = picture
+        for name in self._stages:
+            hidden = self.get_submodule(name)(hidden)
+        features: Tensor = self.head(self.pool(hidden))
+        return features
+
+
+def _norm(width: int) -> nn.GroupNorm:
+    return nn.GroupNorm(max(1, width // 16), width)
+
+
+class _Stage(nn.Module):
+    """Halve the picture, then add what one more convolution sees."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+        self.norm1 = _norm(outputs)
+        self.conv = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = _norm(outputs)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        shrunk = torch.relu(self.norm1(self.down(hidden)))
+        return torch.relu(shrunk + self.norm2(self.conv(shrunk)))
+
+
+class _MeanMax(nn.Module):
+    """Mean and maximum over places, side by side."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.cat([hidden.mean((2, 3)), hidden.amax((2, 3))], dim=1)

@@ -1,0 +1,257 @@
+"""Training: set up, fit, validate, save, resume; read from top to bottom.
+
+The engine knows no paper, no data set and no bound. Everything random in a step (augmentation,
+dropout, posterior samples) is drawn from a generator seeded by (seed, step), and the order of the
+data by (seed, epoch), so a resumed run repeats the uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+from accelerate import Accelerator
+
+from infomax import checkpoint
+from infomax._errors import InfomaxError
+from infomax.building import Study
+from infomax.checkpoint import State
+from infomax.data import Batch, Contexts
+from infomax.distributed import gather
+from infomax.heldout import ceiling, measure, present
+from infomax.objective import Model
+from infomax.recipe import TrainSpec
+from infomax.records import Metric, MetricTerm, append_metric
+from infomax.views import evaluate
+
+Watch = Callable[[int, int, str], None]
+"""Told after every step: steps done, steps in all, and the held-out nats in words."""
+
+CLIP = 10.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop, and has saved its state."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, at its best validation value."""
+
+    model: Model
+    step: int
+    best: float
+
+
+def fit(
+    model: Model,
+    contexts: Contexts,
+    train: TrainSpec,
+    out: Path,
+    *,
+    resume: bool = False,
+    watch: Watch = lambda done, total, words: None,
+) -> Trained:
+    """Maximize the objective over encoders and critics; keep the best state by validation.
+
+    Args:
+        model: the objective's encoders and critics, after `set_up`.
+        contexts: the data, already split.
+        train: how long, in what steps, from which seed.
+        out: the run folder; ``checkpoints/`` and ``metrics.jsonl`` are written there.
+        resume: go on from the last saved state of the run folder.
+        watch: told of every step.
+
+    Raises:
+        InfomaxError: gradients that are not finite, no state to resume from.
+        Interrupted: after Ctrl-C or SIGTERM; the state is saved.
+    """
+    accelerator = Accelerator(mixed_precision=precision(train.precision))
+    steps_an_epoch = contexts.count("train") // train.batch
+    total = steps_an_epoch * train.epochs
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=train.lr, weight_decay=train.weight_decay, fused=True
+    )
+    step, best = 0, -math.inf
+    last, best_path = (
+        out / "checkpoints" / "last.safetensors",
+        out / "checkpoints" / "best.safetensors",
+    )
+    if resume:
+        state = checkpoint.load(last)
+        checkpoint.unpack(state.tensors, model, optimizer)
+        step, best = int(state.facts["step"]), float(state.facts["best"])
+    prepared, optimizer = accelerator.prepare(model, optimizer)
+
+    def save(path: Path) -> None:
+        facts = {"step": step, "best": best, "steps_an_epoch": steps_an_epoch}
+        checkpoint.save(path, State(checkpoint.pack(model, optimizer), facts))
+
+    started = time.perf_counter()
+    words = ""
+    with stoppable() as stop:
+        for epoch in range(step // max(1, steps_an_epoch), train.epochs):
+            batches = contexts.batches(
+                "train", train.batch, seed=train.seed, epoch=epoch, drop_last=True
+            )
+            model.train()
+            for index, batch in enumerate(batches):
+                if epoch * steps_an_epoch + index < step:
+                    continue
+                torch.manual_seed(seed_of(train.seed, step))
+                for group in optimizer.param_groups:
+                    group["lr"] = train.lr * schedule(step, total, train.warmup)
+                batch = batch.to(accelerator.device)
+                loss = model.loss(prepared(batch.signals, present(batch), gather))
+                optimizer.zero_grad()
+                accelerator.backward(loss)
+                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+                if not torch.isfinite(norm):
+                    raise not_finite(batch, step)
+                optimizer.step()
+                step += 1
+                watch(step, total, words)
+                if stop():
+                    save(last)
+                    raise Interrupted
+            metric = validate(
+                model, contexts, train, step, epoch + 1, time.perf_counter() - started
+            )
+            append_metric(out / "metrics.jsonl", metric)
+            words = in_words(metric)
+            if metric.objective > best:
+                best = metric.objective
+                save(best_path)
+            save(last)
+    if best_path.exists():
+        checkpoint.unpack(checkpoint.load(best_path).tensors, model)
+    return Trained(model.eval(), step, best)
+
+
+def check(contexts: Contexts, train: TrainSpec) -> None:
+    """Refuse a batch larger than the data."""
+    if train.batch > contexts.count("train"):
+        raise InfomaxError(
+            wanted=f"a batch of at most {contexts.count('train')} contexts (the training split)",
+            got=f"train.batch: {train.batch}",
+            fix="set train.batch lower, or give more data",
+        )
+
+
+def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> None:
+    """Size every layer on a first batch, from the seed, and look whether its values are finite."""
+    torch.manual_seed(seed_of(train.seed, -1))
+    batch = contexts.take("train", range(min(train.batch, 64, contexts.count("train"))))
+    for name, value in batch.signals.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise InfomaxError(
+                wanted=f"finite numbers in the signal '{name}'",
+                got="NaN or infinite values",
+                fix="clean the data, or leave those contexts out",
+            )
+    with torch.no_grad():
+        evaluate(study.views.values(), batch.signals)
+        model(batch.signals, present(batch))
+    model.to(memory_format=torch.channels_last)
+
+
+def schedule(step: int, total: int, warmup: int) -> float:
+    """Share of the learning rate at a step: a linear rise, then half a cosine down to zero.
+
+    Source: Loshchilov & Hutter 2017 (arXiv:1608.03983).
+
+    Example:
+        >>> [round(schedule(step, 110, 10), 2) for step in (0, 9, 60, 109)]
+        [0.1, 1.0, 0.5, 0.0]
+    """
+    warmup = min(warmup, total // 10)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def seed_of(seed: int, step: int) -> int:
+    """The seed of everything random in one step.
+
+    Example:
+        >>> seed_of(0, 5) != seed_of(1, 5) != seed_of(1, 6)
+        True
+    """
+    return (seed * 1_000_003 + step + 1) % (2**63)
+
+
+def precision(asked: str) -> str:
+    """What accelerate is told: bfloat16 where the device multiplies it faster than float32."""
+    if asked == "auto":
+        asked = "bfloat16" if torch.cuda.is_available() else "float32"
+    return {"float32": "no", "bfloat16": "bf16"}[asked]
+
+
+def validate(
+    model: Model, contexts: Contexts, train: TrainSpec, step: int, epoch: int, seconds: float
+) -> Metric:
+    """Value every term on the validation split, in evaluation mode."""
+    measured = list(measure(model, contexts, "validation", train.batch))
+    terms = []
+    for index, term in enumerate(model.objective.terms):
+        edge = term.edge
+        values = [float(edge.bound.value(*m[index].terms, **m[index].keywords)) for m in measured]
+        terms.append(
+            MetricTerm(
+                between=(str(edge.a), str(edge.b)),
+                bound=edge.bound.name.lower(),
+                side=edge.bound.side,
+                nats=sum(values) / len(values),
+                ceiling=ceiling(edge, [m[index] for m in measured]),
+            )
+        )
+    total = sum(t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True))
+    return Metric(
+        step=step, epoch=epoch, split="validation", seconds=seconds, objective=total, terms=terms
+    )
+
+
+def in_words(metric: Metric) -> str:
+    """The held-out nats of every term, short enough for a progress bar."""
+    return ", ".join(
+        f"{'-'.join(t.between)} {t.nats:.2f}" + (f"/{t.ceiling:.2f}" if t.ceiling else "")
+        for t in metric.terms
+    )
+
+
+def not_finite(batch: Batch, step: int) -> InfomaxError:
+    """The error of a step whose gradient is not finite, with the contexts that did it."""
+    rows = ", ".join(str(row) for row in batch.index[:8].tolist())
+    return InfomaxError(
+        wanted="finite gradients",
+        got=f"NaN or infinity at step {step}, on the contexts in rows {rows}, ...",
+        fix="lower train.lr, or look at those rows; --resume goes on from the last good state",
+    )
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a question the training loop asks between steps."""
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: nothing to catch
+        before = {}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

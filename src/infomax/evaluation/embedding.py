@@ -1,0 +1,75 @@
+"""Views as arrays: what an encoder makes of contexts, what they were before, and a map of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from infomax.data import Contexts
+from infomax.heldout import SEED, present
+from infomax.views import Encode, View, evaluate, vectors
+
+CHUNK = 500
+
+
+def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *shape"]:
+    """One view of every context of a split, in the split's order, in evaluation mode.
+
+    ``[n, d]``, or ``[n, positions, d]`` for a feature map or sequence. A stochastic encoder gives
+    its mean. A context that lacks the signal gives NaN.
+    """
+    module = next((node.step.module for node in view.path if isinstance(node.step, Encode)), None)
+    parameter = next(module.parameters(), None) if isinstance(module, nn.Module) else None
+    device = parameter.device if parameter is not None else torch.device("cpu")
+    for node in view.path:
+        if isinstance(node.step, Encode):
+            node.step.module.eval()
+    parts = []
+    torch.manual_seed(SEED)
+    for batch in contexts.batches(split, CHUNK, seed=None):
+        batch = batch.to(device)
+        with torch.no_grad():
+            values = evaluate([view], batch.signals, draw=False)
+        part = vectors(view, values.tensors[view]).float().cpu().numpy()
+        there = present(batch).get(view.signal)
+        if there is not None:
+            part[~there.cpu().numpy()] = np.nan
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def flat(z: Float[np.ndarray, "n *shape"]) -> Float[np.ndarray, "n d"]:
+    """One vector a context: the mean over positions."""
+    return z.mean(1) if z.ndim == 3 else z
+
+
+def raw(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n d"]:
+    """What the view's encoder is given, laid flat: the baseline of every probe."""
+    before = [node for node in view.path if not isinstance(node.step, Encode)]
+    return embed(before[-1], contexts, split)
+
+
+def map_2d(z: Float[np.ndarray, "n d"], seed: int = 0) -> tuple[Float[np.ndarray, "n 2"], str]:
+    """Two coordinates for each context: t-SNE of the first 50 principal components.
+
+    Returns the points and the method's name. Source: van der Maaten & Hinton 2008.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    components = min(50, z.shape[1], len(z) - 1)
+    reduced = PCA(components, random_state=seed).fit_transform(z)
+    if len(z) < 30 or components < 3:
+        return reduced[:, :2].astype(np.float32), "PCA"
+    tsne = TSNE(perplexity=min(30.0, len(z) / 4), init="pca", random_state=seed)
+    return tsne.fit_transform(reduced).astype(np.float32), "t-SNE"
+
+
+def thumbnails(contexts: Contexts, signal: str, split: str, rows: np.ndarray) -> np.ndarray | None:
+    """Pictures uint8 ``[n, H, W, C]`` of contexts, or None if the signal is not a picture."""
+    if contexts.signals[signal].kind != "picture":
+        return None
+    pictures = contexts.take(split, rows).signals[signal]
+    return np.ascontiguousarray(pictures.permute(0, 2, 3, 1).numpy())

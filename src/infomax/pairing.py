@@ -1,0 +1,142 @@
+"""How the positions of two views pair, and which others are negatives.
+
+A view is ``[n, d]`` (one vector a context) or ``[n, P, d]`` (P positions: places of a feature map,
+steps in time). A bound wants score matrices whose last two axes are anchors and candidates.
+`arrange` lays the two views out so that a critic, which broadcasts leading axes, makes exactly
+those matrices. The layout decides *which* mutual information is bounded, so it is explicit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from infomax._errors import InfomaxError
+
+Negatives = Literal["batch", "within", "both"]
+Positions = Literal["all", "same"] | int
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two views laid out so that ``critic(x, y)`` has anchors and candidates in its last axes.
+
+    Attributes:
+        x: anchors ``[..., n, dx]``.
+        y: candidates ``[..., m, dy]``; its leading axes broadcast against those of ``x``.
+        positives: column of each row's positive, or None for column i.
+        rows: the context each row belongs to, or None where contexts lead the matrices.
+        columns: the context each column belongs to, likewise.
+    """
+
+    x: Float[Tensor, "... n dx"]
+    y: Float[Tensor, "... m dy"]
+    positives: Int[Tensor, " n"] | None = None
+    rows: Int[Tensor, " n"] | None = None
+    columns: Int[Tensor, " m"] | None = None
+
+    def select(self, contexts: Bool[Tensor, " contexts"]) -> tuple[Any, Any, Tensor | None]:
+        """Return the rows, the columns and the new positives of the contexts marked."""
+        if self.rows is None or self.columns is None:
+            return contexts, slice(None), None
+        rows, columns = contexts[self.rows], contexts[self.columns]
+        if self.positives is None:
+            return rows, columns, None
+        renumbered = columns.cumsum(0) - 1
+        return rows, columns, renumbered[self.positives[rows]]
+
+
+def arrange(
+    x: Float[Tensor, "n *p dx"],
+    y: Float[Tensor, "n *q dy"],
+    positions: Positions = "all",
+    negatives: Negatives = "batch",
+) -> Pairs:
+    """Lay two views out as anchors and candidates.
+
+    ====================  ==================================================  =================
+    positions             positives                                           source
+    ====================  ==================================================  =================
+    ``all``               every place of x with every place of y              DIM, AMDIM
+    ``same``              place p with place p                                -
+    ``k`` (an int >= 1)   place p with place p + k (``ahead: k``)             CPC
+    ====================  ==================================================  =================
+
+    ====================  ==================================================  =================
+    negatives             candidates                                          K
+    ====================  ==================================================  =================
+    ``batch``             the paired place in every context                   contexts
+    ``within``            the other places of the same context                positions
+    ``both``              every place of every context                        contexts * places
+    ====================  ==================================================  =================
+
+    Raises:
+        InfomaxError: if the positions do not fit (numbers of places differ, too few steps).
+
+    Example:
+        >>> local, whole = torch.zeros(8, 49, 16), torch.zeros(8, 32)
+        >>> pairs = arrange(local, whole)
+        >>> pairs.x.shape, pairs.y.shape        # a critic makes [49, 1, 8, 8]
+        (torch.Size([49, 1, 8, 16]), torch.Size([1, 1, 8, 32]))
+    """
+    n = x.shape[0]
+    contexts = torch.arange(n, device=x.device)
+    if x.ndim == 2 and y.ndim == 2:
+        if negatives != "batch":
+            raise InfomaxError(
+                wanted=f"a view with positions for negatives '{negatives}'",
+                got="two views of one vector a context",
+                fix="use negatives: batch, or a feature map or sequence as one end of the edge",
+            )
+        return Pairs(x, y, rows=contexts, columns=contexts)
+    x3 = x if x.ndim == 3 else x[:, None]
+    y3 = y if y.ndim == 3 else y[:, None]
+    p, q = x3.shape[1], y3.shape[1]
+    if positions == "all" and negatives == "batch":
+        lead_x, lead_y = x3.transpose(0, 1)[:, None], y3.transpose(0, 1)[None]
+        return Pairs(lead_x, lead_y, rows=contexts, columns=contexts)
+    if positions == "all" and negatives == "both":
+        places = torch.arange(n * q, device=x.device).view(n, 1, q).expand(n, p, q)
+        return Pairs(
+            x3.repeat_interleave(q, dim=1).flatten(0, 1),
+            y3.flatten(0, 1),
+            positives=places.flatten(),
+            rows=contexts.repeat_interleave(p * q),
+            columns=contexts.repeat_interleave(q),
+        )
+    x3, y3 = _matched(x3, y3, positions)
+    if negatives == "batch":
+        return Pairs(x3.transpose(0, 1), y3.transpose(0, 1), rows=contexts, columns=contexts)
+    if negatives == "within":
+        return Pairs(x3, y3)
+    owners = contexts.repeat_interleave(x3.shape[1])
+    return Pairs(x3.flatten(0, 1), y3.flatten(0, 1), rows=owners, columns=owners)
+
+
+def _matched(x: Tensor, y: Tensor, positions: Positions) -> tuple[Tensor, Tensor]:
+    """Bring the positives of two views to the same position index."""
+    if isinstance(positions, int):
+        if x.shape[1] != y.shape[1] or not 1 <= positions < x.shape[1]:
+            raise InfomaxError(
+                wanted=f"two views with the same steps, more than {positions} of them",
+                got=f"{x.shape[1]} and {y.shape[1]} steps",
+                fix="look fewer steps ahead, or lengthen the window",
+            )
+        return x[:, :-positions], y[:, positions:]
+    if positions == "all":
+        raise InfomaxError(
+            wanted="positions: same, or ahead: k, for negatives within one context",
+            got="positions: all, which leaves no place as a negative",
+            fix="choose positions: same or ahead: k, or negatives: batch",
+        )
+    if x.shape[1] != y.shape[1]:
+        raise InfomaxError(
+            wanted="two views with the same number of positions for positions: same",
+            got=f"{x.shape[1]} and {y.shape[1]} positions",
+            fix="use positions: all, or tap two stages of the same size",
+        )
+    return x, y

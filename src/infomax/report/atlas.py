@@ -1,0 +1,103 @@
+"""The map of the embeddings for the page: places, labels, and one sheet of all the thumbnails."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import Any
+
+import numpy as np
+
+from infomax.report.folder import Atlas
+
+MOST_POINTS = 2000
+TILE = 48  # pixels; the largest thumbnail kept
+SHEET_BYTES = 4_000_000
+
+
+def payload(atlas: Atlas) -> dict[str, Any]:
+    """Give what the page's script draws: places as whole numbers in 0…1000, labels, the sheet."""
+    keep = np.unique(np.linspace(0, len(atlas.points) - 1, MOST_POINTS).astype(int))
+    points = atlas.points[keep]
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = max(float((high - low).max()), 1e-12)
+    places = np.rint(500 + (points - (low + high) / 2) / scale * 1000).astype(int)
+    out: dict[str, Any] = {
+        "x": places[:, 0].tolist(),
+        "y": (1000 - places[:, 1]).tolist(),
+        "index": np.asarray(atlas.index)[keep].tolist(),
+        "left_out": len(atlas.points) - len(keep),
+    }
+    if atlas.labels is not None:
+        labels = [str(label) for label in atlas.labels[keep]]
+        names = sorted(set(labels), key=_naturally)
+        number = {name: i for i, name in enumerate(names)}
+        out |= {"label": [number[label] for label in labels], "names": names}
+    if atlas.pictures is not None:
+        out |= sheet(atlas.pictures[keep])
+    return out
+
+
+def thumbnail(atlas: Atlas | None) -> str | None:
+    """Give one picture of the map as a data URI: one whose brightness varies."""
+    if atlas is None or atlas.pictures is None:
+        return None
+    some = atlas.pictures[:64]
+    best = int(np.argmax(some.reshape(len(some), -1).astype(np.float32).std(axis=1)))
+    return _uri(_shrunk(_channels(some[best : best + 1]), 96)[0], "PNG", {})
+
+
+def sheet(pictures: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Lay all thumbnails on one sheet, row by row, and give it as a data URI within its budget."""
+    tiles = _shrunk(_channels(pictures), TILE)
+    n, height, width, channels = tiles.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    padded = np.zeros((rows * columns, height, width, channels), np.uint8)
+    padded[:n] = tiles
+    whole = padded.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    whole = whole.reshape(rows * height, columns * width, channels)
+    uri = ""
+    for quality in (88, 70, 45, 20):
+        uri = _uri(whole, "JPEG", {"quality": quality, "optimize": True})
+        if len(uri) <= SHEET_BYTES:
+            break
+    return {"sheet": uri, "tile": [width, height], "columns": columns}
+
+
+def _channels(pictures: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Keep one channel or three: grey, or red, green, blue."""
+    return pictures[..., :3] if pictures.shape[-1] >= 3 else pictures[..., :1]
+
+
+def _shrunk(pictures: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
+    """Shrink pictures ``[n, H, W, C]`` until both sides are at most ``most`` pixels."""
+    from PIL import Image
+
+    _, height, width, channels = pictures.shape
+    ratio = most / max(height, width)
+    if ratio >= 1:
+        return pictures
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    out = [np.asarray(Image.fromarray(_flat(p)).resize(size)) for p in pictures]
+    return np.stack(out).reshape(len(out), size[1], size[0], channels)
+
+
+def _uri(picture: np.ndarray[Any, Any], kind: str, options: dict[str, Any]) -> str:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(_flat(picture)).save(stream, kind, **options)
+    text = base64.b64encode(stream.getvalue()).decode("ascii")
+    return f"data:image/{kind.lower()};base64,{text}"
+
+
+def _flat(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return picture[..., 0] if picture.shape[-1] == 1 else np.ascontiguousarray(picture)
+
+
+def _naturally(text: str) -> list[tuple[int, float, str]]:
+    """Sort labels so that 2 comes before 10."""
+    parts = re.split(r"(\d+)", text)
+    return [(0, float(p), "") if p.isdecimal() else (1, 0.0, p) for p in parts]

@@ -1,0 +1,189 @@
+"""The graph of views as a recipe tells it, and where each view and each edge goes on paper.
+
+Views are a tree: the context, its signals, what is computed from them. A view that an edge ends at
+has a row of its own, so that its line to the edge's bracket crosses no other view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ROOT = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A view: its parent in the graph (ROOT for a signal) and what was done to the parent."""
+
+    name: str
+    parent: str
+    made: str
+    kind: str  # signal, slice, augment, features, middle
+    thumbnail: str | None = None
+    half: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A term of the objective between two views: its value as text, and a line below it."""
+
+    a: str
+    b: str
+    value: str
+    below: str
+    color: int
+    minimized: bool = False
+
+
+def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -> list[Node]:
+    """Read the views of a recipe; views that only the edges name are hung on the context.
+
+    ``picture`` is the data URI of a thumbnail of a picture signal.
+    """
+    views = recipe.get("views")
+    specs: dict[str, Any] = dict(views) if isinstance(views, dict) else {}
+    specs = {str(k): v if isinstance(v, dict) else {} for k, v in specs.items()}
+    found: dict[str, Node] = {}
+    plain = {s.get("signal"): name for name, s in specs.items() if set(s) == {"signal"}}
+    for name, spec in specs.items():
+        signal = spec.get("signal")
+        steps = {key: value for key, value in spec.items() if key not in ("of", "signal")}
+        if "of" in spec:
+            parent = str(spec["of"])
+        elif signal is not None and steps:
+            parent = str(plain.get(signal, signal))
+        else:
+            parent = ROOT
+        if parent not in specs and parent != ROOT:
+            found.setdefault(parent, _signal(parent, parent, picture, recipe))
+        if parent == ROOT:
+            found[name] = _signal(name, str(signal or name), picture, recipe)
+        else:
+            root = found.get(parent)
+            half = _half(steps)
+            sees = picture if half and root and root.kind == "signal" and root.thumbnail else None
+            found[name] = Node(
+                name=name,
+                parent=parent,
+                made=_made(steps),
+                kind=_kind(steps),
+                thumbnail=sees,
+                half=half,
+            )
+    for name in ends:
+        found.setdefault(name, Node(name=name, parent=ROOT, made="", kind="features"))
+    return list(found.values())
+
+
+def _signal(name: str, signal: str, picture: str | None, recipe: Mapping[str, Any]) -> Node:
+    data = recipe.get("data")
+    signals = data.get("signals") if isinstance(data, dict) else None
+    spec = signals.get(signal) if isinstance(signals, dict) else None
+    kind = str(spec.get("kind", "")) if isinstance(spec, dict) else ""
+    is_picture = kind == "picture" or (not kind and "pict" in signal + name)
+    return Node(
+        name=name,
+        parent=ROOT,
+        made=(f"signal {signal}" if signal != name else kind or "signal"),
+        kind="signal",
+        thumbnail=picture if is_picture else None,
+    )
+
+
+def _made(steps: Mapping[str, Any]) -> str:
+    """Say what was done to the parent, from whatever keys the recipe used."""
+    parts = []
+    for key, value in steps.items():
+        if key == "encode":
+            at = steps.get("at")
+            parts.append(f"{value} at {at}" if at else f"after {value}")
+        elif key == "slice" and isinstance(value, dict):
+            parts.append(_made(value))
+        elif key == "half":
+            parts.append(f"{value.get('side', '') if isinstance(value, dict) else value} half")
+        elif key not in ("at", "gap", "kind"):
+            parts.append(f"{key} {_plain(value)}".strip())
+    return ", ".join(part.replace("augment ", "", 1) for part in parts)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(value.get("kind", "")) or f"{k} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return " + ".join(_plain(v) for v in value)
+    return str(value)
+
+
+def _kind(steps: Mapping[str, Any]) -> str:
+    if "encode" in steps:
+        return "middle" if steps.get("at") else "features"
+    return "augment" if "augment" in steps else "slice"
+
+
+def _half(steps: Mapping[str, Any]) -> str | None:
+    value = steps.get("half")
+    if value is None and isinstance(steps.get("slice"), dict):
+        return _half(steps["slice"])
+    value = value.get("side") if isinstance(value, dict) else value
+    return value if value in ("top", "bottom", "left", "right") else None
+
+
+def places(views: Sequence[Node], ends: set[str], columns: bool) -> dict[str, tuple[int, int]]:
+    """Give each view its depth and row; the context is ``ROOT``.
+
+    In columns a view shares the row of its first child, unless an edge ends at it.
+    """
+    children: dict[str, list[str]] = {}
+    names = {view.name for view in views}
+    for view in views:
+        children.setdefault(view.parent if view.parent in names else ROOT, []).append(view.name)
+    out: dict[str, tuple[int, int]] = {}
+    row = 0
+
+    def visit(name: str, depth: int) -> None:
+        nonlocal row
+        if name in out:
+            return  # a recipe with a cycle is not ours to judge here
+        out[name] = (depth, row)
+        below = children.get(name, [])
+        if not below or name in ends or not columns:
+            row += 1
+        for child in below:
+            visit(child, depth + 1)
+
+    visit(ROOT, 0)
+    for name in names:
+        visit(name, 1)
+    return out
+
+
+def lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """Give each bracket a lane, so that none overlaps another; short ones lie inside.
+
+    Example:
+        >>> lanes([(0, 3), (0, 1), (2, 3)])
+        [1, 0, 0]
+    """
+    taken: list[list[tuple[float, float]]] = []
+    out = [0] * len(spans)
+    for i in sorted(range(len(spans)), key=lambda i: spans[i][1] - spans[i][0]):
+        low, high = spans[i]
+        for lane in range(len(taken) + 1):
+            if lane == len(taken):
+                taken.append([])
+            if all(high < a or b < low for a, b in taken[lane]):
+                taken[lane].append((low, high))
+                out[i] = lane
+                break
+    return out
+
+
+def spread(wanted: Sequence[float], gap: float, low: float) -> list[float]:
+    """Move labels down as little as needed so that they are ``gap`` apart, none above ``low``."""
+    out = [0.0] * len(wanted)
+    at = low - gap
+    for i in sorted(range(len(wanted)), key=lambda i: wanted[i]):
+        at = out[i] = max(wanted[i], at + gap)
+    return out

@@ -1,0 +1,212 @@
+"""The graph of views, drawn like the schematic it is: a tree on the left, its edges on the right.
+
+Views are read from left to right; the edges between them are brackets, each with its nats. The same
+tree is drawn twice: in columns, and indented for narrow screens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from infomax.report.graph import ROOT, Edge, Node, lanes, places, spread
+from infomax.report.svg import el, shorten
+
+Box = tuple[float, float, float]  # left, middle height, width
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """Measures of one drawing, in pixels."""
+
+    columns: bool
+    step: float  # from one depth to the next
+    card: float
+    height: float
+    row: float
+    lane: float
+    label: float
+
+
+WIDE = Size(columns=True, step=196, card=156, height=46, row=64, lane=22, label=150)
+NARROW = Size(columns=False, step=20, card=138, height=42, row=56, lane=13, label=112)
+
+
+def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "") -> Markup:
+    """Draw the graph as one SVG; ``root`` is a line below the word context."""
+    ends = {end for edge in edges for end in (edge.a, edge.b)}
+    at = places(views, ends, size.columns)
+    context = 92.0 if size.columns else size.card
+    shift = context + 36 - size.step if size.columns else 0.0
+
+    def box(name: str) -> Box:
+        depth, row = at[name]
+        left = 0.5 if name == ROOT else depth * size.step + shift
+        return left, row * size.row + size.row / 2, context if name == ROOT else size.card
+
+    right = max(box(name)[0] + box(name)[2] for name in at)
+    brackets, width, bottom = _brackets(edges, box, right, size)
+    parents = {v.name: v.parent if v.parent in at else ROOT for v in views}
+    wires = [_wire(box(parents[v.name]), box(v.name), size) for v in views]
+    cards = [_root(box(ROOT), root, size)]
+    cards += [_card(v, box(v.name), size, v.name in ends) for v in views]
+    height = max(bottom, max(row for _, row in at.values()) * size.row + size.row)
+    told = "; ".join(f"{e.a} and {e.b}: {e.value} ({e.below})" for e in edges)
+    return el(
+        "svg",
+        {
+            "viewBox": f"0 0 {width:.0f} {height:.0f}",
+            "width": f"{width:.0f}",
+            "height": f"{height:.0f}",
+            "class": "wide" if size.columns else "narrow",
+            "role": "img",
+            "aria-label": f"Graph of views. {told}",
+        },
+        *wires,
+        *brackets,
+        *cards,
+    )
+
+
+def _wire(parent: Box, child: Box, size: Size) -> Markup:
+    left, y, width = parent
+    to, below, _ = child
+    if not size.columns:
+        x = left + 9
+        return el("path", {"class": "wire", "d": f"M{x} {y + size.height / 2}V{below}H{to}"})
+    x, turn = left + width, to - 18
+    if below == y:
+        return el("path", {"class": "wire", "d": f"M{x} {y}H{to}"})
+    return el("path", {"class": "wire", "d": f"M{x} {y}H{turn}V{below - 8}q0 8 8 8H{to}"})
+
+
+def _root(box: Box, below: str, size: Size) -> Markup:
+    left, y, width = box
+    middle = {"x": left + width / 2, "text-anchor": "middle"}
+    frame = {"x": left, "y": y - size.height / 2, "width": width, "height": size.height, "rx": 23}
+    return el(
+        "g",
+        {"class": "context"},
+        el("rect", frame),
+        el("text", {**middle, "y": y - 2 if below else y + 4, "class": "name"}, "context"),
+        el("text", {**middle, "y": y + 13, "class": "made"}, below) if below else "",
+    )
+
+
+def _card(view: Node, box: Box, size: Size, used: bool) -> Markup:
+    left, y, width = box
+    top, room = y - size.height / 2, size.height
+    frame = {"x": left, "y": top, "width": width, "height": room, "rx": 9}
+    side = room - 12
+    text = left + side + 15
+    letters = int((width - side - 20) / 6.4)
+    return el(
+        "g",
+        {"class": f"view {view.kind}" + ("" if used else " passive")},
+        el("title", {}, f"{view.name}: {view.made}" if view.made else view.name),
+        el("rect", frame),
+        _face(view, left + 6, top + 6, side),
+        el(
+            "text",
+            {"x": text, "y": y - 2 if view.made else y + 4, "class": "name"},
+            shorten(view.name, letters),
+        ),
+        el("text", {"x": text, "y": y + 13, "class": "made"}, shorten(view.made, letters + 1)),
+    )
+
+
+def _face(view: Node, x: float, y: float, side: float) -> Markup:
+    """Draw the thumbnail of a picture, or a sign for the kind of view."""
+    if view.thumbnail:
+        place = {"x": x, "y": y, "width": side, "height": side}
+        picture = el("image", {**place, "href": view.thumbnail, "class": "thumb"})
+        hidden = {
+            "top": (x, y + side / 2, side, side / 2),
+            "bottom": (x, y, side, side / 2),
+            "left": (x + side / 2, y, side / 2, side),
+            "right": (x, y, side / 2, side),
+        }.get(view.half or "")
+        if hidden is None:
+            return picture
+        keys = ("x", "y", "width", "height")
+        veil = el("rect", {**dict(zip(keys, hidden, strict=True)), "class": "veil"})
+        return el("g", {}, picture, veil)
+    u = side / 6
+    if view.kind == "middle":
+        shapes = [
+            (x + u * (0.6 + 1.7 * i), y + u * (0.6 + 1.7 * j)) for i in range(3) for j in range(3)
+        ]
+        signs = [_bar(a, b, u * 1.2, u * 1.2) for a, b in shapes]
+    elif view.kind == "features":
+        tall = (3.2, 5.0, 2.2, 4.2)
+        signs = [
+            _bar(x + u * (0.6 + 1.3 * i), y + u * (5.6 - t), u * 0.8, u * t)
+            for i, t in enumerate(tall)
+        ]
+    else:
+        wave = f"M{x + u * 0.5:.1f} {y + 3 * u:.1f}q{u * 1.25:.1f} {-4 * u:.1f} {u * 2.5:.1f} 0"
+        signs = [el("path", {"class": "sign line", "d": wave + f"t{u * 2.5:.1f} 0"})]
+    return el("g", {}, *signs)
+
+
+def _bar(x: float, y: float, width: float, height: float) -> Markup:
+    return el("rect", {"class": "sign", "x": x, "y": y, "width": width, "height": height, "rx": 1})
+
+
+def _brackets(
+    edges: Sequence[Edge], box: Callable[[str], Box], right: float, size: Size
+) -> tuple[list[Markup], float, float]:
+    """Draw the edges; returns them, the width of the drawing and where the last label ends."""
+    uses: dict[str, list[int]] = {}
+    for i, edge in enumerate(edges):
+        for end in (edge.a, edge.b):
+            uses.setdefault(end, []).append(i)
+
+    def attach(name: str, i: int, second: bool) -> tuple[float, float]:
+        left, y, width = box(name)
+        mine = uses[name]
+        k = mine.index(i) + (1 if second else 0)
+        apart = min(9.0, (size.height - 12) / max(1, len(mine) - 1))
+        return left + width, y + (k - (len(mine) - 1) / 2) * apart
+
+    tips = [(attach(e.a, i, False), attach(e.b, i, e.a == e.b)) for i, e in enumerate(edges)]
+    spans = [(min(a[1], b[1]), max(a[1], b[1])) for a, b in tips]
+    lane = lanes(spans)
+    first = right + 26
+    label = first + (max(lane, default=0)) * size.lane + 20
+    rows = spread([(low + high) / 2 for low, high in spans], 40, 20)
+    out = []
+    for i, edge in enumerate(edges):
+        (ax, ay), (bx, by) = tips[i]
+        x, y, mid = first + lane[i] * size.lane, rows[i], sum(spans[i]) / 2
+        bend = 7 if by - ay >= 0 else -7
+        bend = int(max(-abs(by - ay) / 2, min(abs(by - ay) / 2, bend)))
+        turn = abs(bend)
+        line = (
+            f"M{ax:.1f} {ay:.1f}H{x - turn:.1f}q{turn} 0 {turn} {bend}V{by - bend:.1f}"
+            f"q0 {bend} {-turn} {bend}H{bx:.1f}"
+        )
+        leader = (
+            f"M{x:.1f} {mid:.1f}C{label - 8:.1f} {mid:.1f} {x:.1f} {y:.1f} {label - 5:.1f} {y:.1f}"
+        )
+        out.append(
+            el(
+                "g",
+                {
+                    "class": "edge" + (" minimized" if edge.minimized else ""),
+                    "style": f"--c:var(--c{edge.color})",
+                },
+                el("title", {}, f"{edge.a} and {edge.b}: {edge.value}, {edge.below}"),
+                el("path", {"d": line}),
+                el("path", {"d": leader, "class": "leader"}),
+                el("circle", {"cx": ax, "cy": ay, "r": 3}),
+                el("circle", {"cx": bx, "cy": by, "r": 3}),
+                el("text", {"x": label, "y": y - 1, "class": "value"}, edge.value),
+                el("text", {"x": label, "y": y + 14, "class": "made"}, edge.below),
+            )
+        )
+    longest = max((len(e.value) * 7.6 for e in edges), default=0)
+    longest = max([longest, *(len(e.below) * 6.1 for e in edges)])
+    return out, label + max(size.label * bool(edges), longest), max(rows, default=0) + 26

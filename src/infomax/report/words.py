@@ -1,0 +1,176 @@
+"""The results in plain words. A lower bound is "at least", an upper "at most", else "about"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from infomax.records import Probe, Results, Term
+
+SIGN = {"lower": "≥", "upper": "≤", "estimate": "≈"}
+WORDS = {"lower": "at least", "upper": "at most", "estimate": "about"}
+SIDES = {
+    "lower": "lower bound",
+    "upper": "upper bound",
+    "estimate": "estimate, not a bound",
+}
+
+ADVICE = {
+    "ok": "Nothing to mend.",
+    "saturated": "The value stands at its ceiling, so the truth may be far higher. Double "
+    "train.batch (each doubling lifts the ceiling by 0.69 nats), let the critic reach further "
+    "(a lower temperature), or take a bound without a ceiling, such as nwj.",
+    "overfitted": "The training value is memory, not information. Augment the views, take a "
+    "smaller critic or encoder, train for fewer epochs, or bring more contexts. Quote only the "
+    "held-out value.",
+    "collapsed": "The view has (nearly) stopped varying. Lower the learning rate, weaken the "
+    "minimized terms, or check that the signals vary at all.",
+    "high-variance": "The error is too large for the value to mean much. Evaluate on more "
+    "contexts, or take a bound of low variance (infonce, or interpolated).",
+    "crossed": "The numbers contradict each other: a lower bound above an upper one, or "
+    "information between shuffled pairs. Do not quote them; train longer or with another critic, "
+    "and check the data for duplicates across contexts.",
+}
+
+
+def nats(value: float, error: float = math.nan) -> str:
+    """Write a number of nats as finely as its error deserves: ``2.91``, ``0.004``, ``-``.
+
+    Example:
+        >>> nats(2.913, 0.02), nats(0.00412, 0.0003), nats(math.nan)
+        ('2.91', '0.0041', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    digits = 2
+    if math.isfinite(error) and 0 < error < 0.005:
+        digits = min(4, math.ceil(-math.log10(error)))
+    text = f"{value:.{digits}f}"
+    return (text[1:] if float(text) == 0 and text[0] == "-" else text).replace("-", "−")
+
+
+def with_error(value: float, error: float) -> str:
+    """Write ``2.91 ± 0.02``, one standard error."""
+    if not math.isfinite(value) or not math.isfinite(error):
+        return nats(value)
+    digits = len(nats(value, error).partition(".")[2])
+    return f"{nats(value, error)} ± {max(error, 10**-digits if error else 0):.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """Write a share as a percentage with one decimal."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+
+
+def pair(term: Term) -> str:
+    """Name the two ends of an edge."""
+    return f"{term.between[0]} and {term.between[1]}"
+
+
+def headline(results: Results | None) -> str:
+    """Say in one sentence what was learned."""
+    term = main(results.terms) if results else None
+    if results is None or term is None:
+        return "This run has no held-out result yet."
+    if not math.isfinite(term.nats):
+        return f"The information between {pair(term)} could not be computed."
+    if results.verdict == "crossed" or term.verdict == "crossed":
+        return f"The numbers for {pair(term)} contradict each other."
+    if shows_nothing(term):
+        return f"No shared information could be shown between {pair(term)}."
+    amount = with_error(term.nats, term.stderr)
+    return f"{pair(term)} share {WORDS[term.side]} {amount} nats."
+
+
+def main(terms: Sequence[Term]) -> Term | None:
+    """Choose the term to speak of first: the heaviest maximized one."""
+    return max(terms, key=lambda term: term.weight, default=None)
+
+
+def shows_nothing(term: Term) -> bool:
+    """Tell whether a lower bound is within two standard errors of zero."""
+    error = term.stderr if math.isfinite(term.stderr) else 0.0
+    return term.side != "upper" and term.nats <= 2 * error
+
+
+def meaning(term: Term) -> list[str]:
+    """Explain one term's numbers: what it means, its ceiling, training, and the control."""
+    out: list[str] = []
+    if not math.isfinite(term.nats):
+        return ["The value is not a number: training or evaluation went wrong."]
+    if not shows_nothing(term) and term.side != "upper" and term.verdict != "crossed":
+        out.append(
+            f"Seeing one of the two makes its true partner {WORDS[term.side]} "
+            f"{_factor(math.exp(term.nats))} times more likely (geometric mean)."
+        )
+    if term.ceiling is not None and math.isfinite(term.ceiling) and term.ceiling > 0:
+        out.append(
+            f"This measurement cannot show more than {nats(term.ceiling)} nats, its ceiling; "
+            f"the value reaches {max(0.0, 100 * term.nats / term.ceiling):.0f} % of it."
+        )
+    if math.isfinite(term.train_nats):
+        gap = term.train_nats - term.nats
+        small = gap <= max(0.05, 0.05 * abs(term.nats))
+        out.append(
+            f"On the training contexts the same number is {nats(term.train_nats)}: "
+            + ("nearly the same." if small else f"{nats(gap)} nats of that are memory.")
+        )
+    if math.isfinite(term.control_nats):
+        error = term.stderr if math.isfinite(term.stderr) else 0.0
+        odd = term.side == "lower" and term.control_nats > max(3 * error, 0.02)
+        out.append(
+            f"With the pairs shuffled it shows {nats(term.control_nats)} nats"
+            + (", although nothing is shared then: do not trust it." if odd else ", as it should.")
+        )
+    return out
+
+
+def probe_sentence(probe: Probe) -> str:
+    """Compare the learned view with the raw input and the untrained encoder."""
+    labels = "all labels" if probe.labels_used == "all" else f"{probe.labels_used} labels a class"
+    return (
+        f"With {labels}, {method(probe)} reads {probe.label} from {probe.view} with "
+        f"{percent(probe.learned)} accuracy: {_gain(probe, probe.raw, 'the raw input')} and "
+        f"{_gain(probe, probe.untrained, 'the untrained encoder')}."
+    )
+
+
+def method(probe: Probe) -> str:
+    """Name the classifier of a probe."""
+    return {"accuracy": "a linear probe", "knn_accuracy": "k-nearest-neighbours"}.get(
+        probe.metric, probe.metric
+    )
+
+
+def _gain(probe: Probe, baseline: float, of: str) -> str:
+    if not math.isfinite(baseline):
+        return f"{of} was not measured"
+    gain = probe.learned - baseline
+    error = probe.stderr if probe.stderr is not None and math.isfinite(probe.stderr) else 0.0
+    if abs(gain) <= max(2 * error, 0.0005):
+        return f"no different from {of} ({percent(baseline)})"
+    side = "above" if gain > 0 else "below"
+    return f"{abs(100 * gain):.1f} points {side} {of} ({percent(baseline)})"
+
+
+def _factor(ratio: float) -> str:
+    if ratio < 10:
+        return f"{ratio:.1f}"
+    return f"{ratio:,.0f}" if ratio < 1e6 else f"{ratio:.0e}"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as a person would.
+
+    Example:
+        >>> duration(93.1), duration(40.2), duration(7300)
+        ('1 min 33 s', '40 s', '2 h 2 min')
+    """
+    if not math.isfinite(seconds):
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

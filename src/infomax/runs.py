@@ -1,0 +1,271 @@
+"""A run folder from start to end: train, evaluate, embed, and what they leave behind.
+
+::
+
+    RUN/recipe.yaml          the recipe as resolved
+        metrics.jsonl        one line a validation
+        checkpoints/         last.safetensors, best.safetensors
+        model.safetensors    encoders and critics at the best validation value
+        results.json         held-out nats, probes, environment
+        map.npz              two coordinates for each of some test contexts
+        report.html          all of it, to look at
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from infomax import building, checkpoint, data, engine, evaluation, recipe, report
+from infomax._errors import InfomaxError
+from infomax.building import Study
+from infomax.checkpoint import State
+from infomax.data import Contexts
+from infomax.objective import Model
+from infomax.recipe import Recipe
+from infomax.records import Results, write_json_atomic
+
+Say = Callable[[str], None]
+
+
+def _quiet(words: str) -> None: ...
+
+
+def train(
+    chosen: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    watch: engine.Watch = lambda done, total, words: None,
+    say: Say = _quiet,
+) -> Results:
+    """Train a recipe, evaluate it on held-out contexts, and write the run folder.
+
+    Args:
+        chosen: the recipe, from `recipe.read`.
+        out: the run folder; it must not hold a run, unless ``resume``.
+        resume: go on from the folder's last saved state.
+        watch: told of every training step.
+        say: told what is being done otherwise.
+
+    Raises:
+        InfomaxError: bad input of any kind; nothing is written then.
+        engine.Interrupted: after Ctrl-C; the state is saved.
+    """
+    started = time.perf_counter()
+    saved = out / "recipe.yaml"
+    if resume:
+        _same_recipe(chosen, saved)
+    elif saved.exists():
+        raise InfomaxError(
+            wanted="a run folder that is not in use",
+            got=f"{out}, which holds a run",
+            fix="choose another --out, add --resume to go on with it, or remove the folder",
+        )
+    say("loading data")
+    contexts = data.load(chosen.data)
+    study = building.build(chosen)
+    _signals(study, contexts)
+    evaluation.label_of(chosen, contexts)
+    engine.check(contexts, chosen.train)
+    model = Model(study.objective, dict(study.encoders))
+    engine.set_up(model, study, contexts, chosen.train)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            recipe.write(chosen, saved)
+    except OSError as error:
+        raise InfomaxError(
+            wanted=f"to write into {out}",
+            got=str(error),
+            fix="choose another --out, or mend the folder's permissions",
+        ) from None
+    with _status(out, chosen):
+        trained = engine.fit(model, contexts, chosen.train, out, resume=resume, watch=watch)
+        tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
+        facts = {"step": trained.step, "best": trained.best, "recipe": chosen.name}
+        checkpoint.save(out / "model.safetensors", State(tensors, facts))
+        return _evaluate(chosen, trained.model, study, contexts, out, started, say)
+
+
+def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Results:
+    """Evaluate a run again, on its own data or on other data.
+
+    Results on its own data replace ``results.json``; on other data they are only returned.
+    """
+    started = time.perf_counter()
+    chosen = of(run)
+    if source is not None:
+        chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
+    say("loading data")
+    contexts = data.load(chosen.data)
+    model, study = load(run, contexts, chosen)
+    return _evaluate(chosen, model, study, contexts, None if source else run, started, say)
+
+
+def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
+    """One view of every context of some data, in the order of the source.
+
+    Returns:
+        The array, ``[n, d]`` (``[n, positions, d]`` for a feature map), and the contexts, whose
+        split ``all`` names the rows.
+    """
+    chosen = of(run)
+    chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
+    contexts = data.load(chosen.data)
+    rows = np.sort(np.concatenate([contexts.rows(split) for split in data.SPLITS]))
+    contexts = replace(contexts, splits={"all": rows, "train": rows})
+    _, study = load(run, contexts, chosen)
+    if view not in study.views:
+        raise InfomaxError(
+            wanted="--view: a view of the run (" + ", ".join(study.views) + ")",
+            got=repr(view),
+            fix="name one of these",
+        )
+    return evaluation.embed(study.views[view], contexts, "all"), contexts
+
+
+def of(run: Path) -> Recipe:
+    """The recipe of a run folder."""
+    path = run / "recipe.yaml"
+    if not path.is_file():
+        raise InfomaxError(
+            wanted="a run folder (it holds recipe.yaml)",
+            got=str(run),
+            fix="give the folder that `infomax train --out` wrote",
+        )
+    return recipe.check(recipe.parse(path.read_text(encoding="utf-8"), str(path)), str(path))
+
+
+def load(run: Path, contexts: Contexts, chosen: Recipe) -> tuple[Model, Study]:
+    """The trained model of a run, ready for these contexts, and its views by name."""
+    state = checkpoint.load(run / "model.safetensors")
+    study = building.build(chosen)
+    _signals(study, contexts)
+    model = Model(study.objective, dict(study.encoders))
+    engine.set_up(model, study, contexts, chosen.train)
+    checkpoint.unpack(state.tensors, model)
+    return model.eval(), study
+
+
+def _evaluate(
+    chosen: Recipe,
+    model: Model,
+    study: Study,
+    contexts: Contexts,
+    out: Path | None,
+    started: float,
+    say: Say,
+) -> Results:
+    untrained = building.build(chosen)
+    engine.set_up(
+        Model(untrained.objective, dict(untrained.encoders)), untrained, contexts, chosen.train
+    )
+    found = evaluation.evaluate(chosen, model, study, untrained, contexts, watch=say)
+    verdicts = [term.verdict for term in found.terms if term.verdict != "ok"]
+    results = Results(
+        status="finished",
+        verdict=verdicts[0] if verdicts else "ok",
+        recipe=chosen.name,
+        paper=chosen.paper,
+        terms=found.terms,
+        probes=found.probes,
+        representation=found.representation,
+        data=_facts(contexts),
+        environment=environment(chosen.train.seed),
+        seconds=round(time.perf_counter() - started, 2),
+    )
+    if out is not None:
+        np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+        write_json_atomic(out / "results.json", results.to_json())
+        say("writing the report")
+        report.write(out)
+    return results
+
+
+@contextmanager
+def _status(out: Path, chosen: Recipe) -> Iterator[None]:
+    """Leave a word in results.json when a run does not finish."""
+    try:
+        yield
+    except BaseException as error:
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        note = Results(status=status, recipe=chosen.name, paper=chosen.paper)  # type: ignore[arg-type]
+        write_json_atomic(out / "results.json", note.to_json())
+        raise
+
+
+def _same_recipe(chosen: Recipe, saved: Path) -> None:
+    if not saved.is_file():
+        raise InfomaxError(
+            wanted="a run to resume",
+            got=f"{saved.parent}, which holds none",
+            fix="leave --resume out to start one, or correct --out",
+        )
+    before = of(saved.parent)
+    if before != chosen:
+        mine, theirs = chosen.model_dump(), before.model_dump()
+        changed = [key for key in mine if mine[key] != theirs[key]]
+        raise InfomaxError(
+            wanted=f"the recipe that {saved.parent} was started with",
+            got="one with other " + ", ".join(changed),
+            fix=f"use `infomax train {saved} --out {saved.parent} --resume`, or another --out",
+        )
+
+
+def _signals(study: Study, contexts: Contexts) -> None:
+    for name, view in study.views.items():
+        if view.signal not in contexts.signals:
+            raise InfomaxError(
+                wanted=f"the signal '{view.signal}' of the view '{name}'",
+                got=f"{contexts.name} with the signals " + ", ".join(contexts.signals),
+                fix="name one of these in the recipe's views, or set data.signals",
+            )
+
+
+def _facts(contexts: Contexts) -> dict[str, object]:
+    return {
+        "name": contexts.name,
+        "fingerprint": contexts.fingerprint,
+        "contexts": {split: contexts.count(split) for split in data.SPLITS},
+        "skipped": list(contexts.skipped),
+    }
+
+
+def environment(seed: int) -> dict[str, object]:
+    """What is needed to do the same again."""
+    from importlib.metadata import version
+
+    return {
+        "infomax": version("infomax"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "command": shlex.join(["infomax", *sys.argv[1:]]),
+        "seed": seed,
+    }
+
+
+def write_array(array: np.ndarray, contexts: Contexts, out: Path) -> None:
+    """Write an embedding as .npy, or as .parquet with a row number and the labels beside it."""
+    if out.suffix == ".npy":
+        np.save(out, array)
+        return
+    import pandas as pd
+
+    rows = contexts.rows("all")
+    flat = array.reshape(len(array), -1)
+    columns = {"row": rows, **{name: values[rows] for name, values in contexts.labels.items()}}
+    columns |= {f"z{index}": flat[:, index] for index in range(flat.shape[1])}
+    pd.DataFrame(columns).to_parquet(out)

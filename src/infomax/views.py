@@ -1,0 +1,233 @@
+"""The graph of views: signals of a context, and whatever is computed from them.
+
+A `View` is an immutable node. `evaluate` computes every node of a batch once: an encoder of which
+two stages are wanted runs once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from infomax._errors import InfomaxError
+from infomax.slices import Columns, Crop, Half, Window
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Read a named signal of the context; pictures of bytes become numbers in [0, 1]."""
+
+    name: str
+
+    def __call__(self, value: Tensor) -> Tensor:
+        return value.float() / 255 if value.dtype == torch.uint8 and value.ndim == 4 else value
+
+
+@dataclass(frozen=True)
+class Encode:
+    """Run an encoder, and take its output or what the submodule named ``at`` puts out."""
+
+    module: nn.Module
+    at: str | None = None
+
+
+Step = Signal | Encode | Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One view of a context: a node of the graph, equal only to itself.
+
+    Two calls of `augment` are two views (two random draws); two `encode` calls with the same
+    encoder on the same view share one evaluation.
+
+    Example:
+        >>> picture = Context().signal("picture")
+        >>> top = picture.slice(Half("top"))
+        >>> top.parent is picture, top.signal
+        (True, 'picture')
+    """
+
+    step: Step
+    parent: View | None = None
+    name: str | None = None
+
+    @property
+    def signal(self) -> str:
+        """Name of the signal this view is computed from."""
+        return self.path[0].step.name  # type: ignore[union-attr]
+
+    @property
+    def path(self) -> tuple[View, ...]:
+        """The views from the signal to this one."""
+        return (*self.parent.path, self) if self.parent else (self,)
+
+    def augment(self, transform: Callable[[Tensor], Tensor]) -> View:
+        """A random variation of this view; each call draws anew."""
+        return View(transform, self)
+
+    def slice(self, cut: Half | Crop | Window | Columns) -> View:
+        """A part of this view: a half, a crop, a window in time, some columns."""
+        return View(cut, self)
+
+    def encode(self, module: nn.Module, at: str | None = None) -> View:
+        """The features after an encoder, or (``at="stage2"``) in its middle.
+
+        Raises:
+            InfomaxError: if the encoder has no submodule of that name.
+        """
+        names = [name for name, _ in module.named_modules() if name]
+        if at is not None and at not in names:
+            raise InfomaxError(
+                wanted=f"the name of a submodule of {type(module).__name__}",
+                got=repr(at),
+                fix="use one of " + ", ".join(names[:20]),
+            )
+        return View(Encode(module, at), self)
+
+    def named(self, name: str) -> View:
+        """The same node under a name of its own, as a new view."""
+        return replace(self, name=name)
+
+    def __repr__(self) -> str:
+        return self.name or ".".join(_label(view.step) for view in self.path)
+
+
+def _label(step: Step) -> str:
+    if isinstance(step, Signal):
+        return step.name
+    if isinstance(step, Encode):
+        return type(step.module).__name__.lower() + (f"@{step.at}" if step.at else "")
+    return type(step).__name__.lower()
+
+
+class Context:
+    """One thing in the world, of which there are signals.
+
+    Example:
+        >>> context = Context()
+        >>> context.signal("picture") is context.signal("picture")
+        True
+    """
+
+    def __init__(self) -> None:
+        self._signals: dict[str, View] = {}
+
+    def signal(self, name: str) -> View:
+        """The view that is the signal itself."""
+        return self._signals.setdefault(name, View(Signal(name), name=name))
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """What a stochastic encoder returns: p(z | x) for each context."""
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of each context's distribution."""
+
+    def sample(self) -> Tensor:
+        """One reparametrized draw for each context."""
+
+    def log_prob_pairs(self, z: Tensor) -> Tensor:
+        """Return ``log p(z_i | x_j)`` for all pairs."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """Every view of a batch: its tensor, who has it, and its posterior where it has one."""
+
+    tensors: Mapping[View, Tensor]
+    present: Mapping[str, Bool[Tensor, " n"]]
+    posteriors: Mapping[View, Posterior]
+
+
+def evaluate(
+    views: Iterable[View],
+    signals: Mapping[str, Tensor],
+    present: Mapping[str, Bool[Tensor, " n"]] | None = None,
+    *,
+    draw: bool = True,
+) -> Values:
+    """Compute views of a batch, each node and each encoder once.
+
+    Args:
+        views: the views wanted (their ancestors are computed too).
+        signals: the signals of the batch, contexts first.
+        present: which contexts have each signal; all of them where not said.
+        draw: whether a stochastic encoder gives a draw (for bounds) or its mean (for use).
+
+    Raises:
+        InfomaxError: if the batch lacks a signal.
+
+    Example:
+        >>> picture = Context().signal("picture")
+        >>> top = picture.slice(Half("top"))
+        >>> evaluate([top], {"picture": torch.zeros(2, 1, 28, 28)}).tensors[top].shape
+        torch.Size([2, 1, 14, 28])
+    """
+    nodes = list(dict.fromkeys(node for view in views for node in view.path))
+    taps: dict[tuple[int, View], list[View]] = {}
+    for node in nodes:
+        if isinstance(node.step, Encode) and node.parent is not None:
+            taps.setdefault((id(node.step.module), node.parent), []).append(node)
+    tensors: dict[View, Tensor] = {}
+    posteriors: dict[View, Posterior] = {}
+    for node in nodes:
+        if node in tensors:
+            continue
+        if isinstance(node.step, Signal):
+            if node.step.name not in signals:
+                raise InfomaxError(
+                    wanted=f"a signal named '{node.step.name}'",
+                    got="signals " + ", ".join(sorted(signals)),
+                    fix="name one of these in the recipe's views, or choose other data",
+                )
+            tensors[node] = node.step(signals[node.step.name])
+        elif isinstance(node.step, Encode):
+            assert node.parent is not None
+            group = taps[id(node.step.module), node.parent]
+            outputs = _encode(node.step.module, tensors[node.parent], group)
+            for sibling, output in zip(group, outputs, strict=True):
+                if isinstance(output, Posterior):
+                    posteriors[sibling] = output
+                    output = output.sample() if draw else output.mean
+                tensors[sibling] = output
+        else:
+            assert node.parent is not None
+            tensors[node] = node.step(tensors[node.parent])
+    return Values(tensors, present or {}, posteriors)
+
+
+def _encode(module: nn.Module, value: Tensor, group: list[View]) -> Iterator[Any]:
+    """Run an encoder once, tapping the submodules its views ask for."""
+    caught: dict[str | None, Any] = {}
+    places: list[str] = [view.step.at for view in group if view.step.at]  # type: ignore[union-attr]
+    hooks = [
+        module.get_submodule(at).register_forward_hook(
+            lambda _module, _inputs, output, at=at: caught.update({at: output})
+        )
+        for at in places
+    ]
+    try:
+        caught[None] = module(value)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return (caught[view.step.at] for view in group)  # type: ignore[union-attr]
+
+
+def vectors(view: View, value: Tensor) -> Tensor:
+    """Lay a view out as ``[n, d]`` or ``[n, positions, d]``.
+
+    A feature map ``[n, C, H, W]`` has H * W positions and a sequence ``[n, T, d]`` has T; a signal
+    that no encoder has seen is one vector a context.
+    """
+    if not isinstance(view.step, Encode):
+        return value.flatten(1).float()
+    return value.flatten(2).transpose(1, 2) if value.ndim == 4 else value

@@ -1,0 +1,93 @@
+import pytest
+import torch
+from torch import nn
+
+from infomax._errors import InfomaxError
+from infomax.encoders import ConvNet
+from infomax.slices import Columns, Crop, Half, Window
+from infomax.views import Context, evaluate, vectors
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+        self.inner = nn.Linear(4, 3)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, value):
+        self.calls += 1
+        return self.head(self.inner(value.flatten(1)))
+
+
+def test_an_encoder_tapped_at_two_stages_runs_once():
+    net, x = Counting(), Context().signal("x")
+    out, inner = x.encode(net), x.encode(net, at="inner")
+    values = evaluate([out, inner], {"x": torch.ones(5, 4)})
+    assert net.calls == 1
+    torch.testing.assert_close(net.head(values.tensors[inner]), values.tensors[out])
+
+
+def test_a_node_shared_by_two_views_is_evaluated_once():
+    calls = []
+    noisy = Context().signal("x").augment(lambda v: calls.append(1) or v + torch.randn_like(v))
+    first, second = noisy.slice(Columns(0, 2)), noisy.slice(Columns(0, 2))
+    values = evaluate([first, second], {"x": torch.zeros(3, 4)})
+    assert len(calls) == 1
+    assert torch.equal(values.tensors[first], values.tensors[second])
+
+
+def test_two_augmentations_are_two_draws():
+    x = Context().signal("x")
+    a, b = (x.augment(lambda v: v + torch.randn_like(v)) for _ in range(2))
+    values = evaluate([a, b], {"x": torch.zeros(3, 4)})
+    assert not torch.equal(values.tensors[a], values.tensors[b])
+
+
+def test_views_are_immutable():
+    view = Context().signal("x")
+    with pytest.raises(AttributeError):
+        view.name = "other"
+
+
+def test_pictures_of_bytes_become_shares_of_one():
+    picture = Context().signal("picture")
+    value = evaluate([picture], {"picture": torch.full((1, 1, 2, 2), 255, dtype=torch.uint8)})
+    assert value.tensors[picture].eq(1).all()
+
+
+def test_feature_maps_have_positions_and_raw_pictures_do_not():
+    picture = Context().signal("picture")
+    local = picture.encode(ConvNet(channels=1, width=16), at="stage2")
+    signals = {"picture": torch.zeros(2, 1, 28, 28)}
+    values = evaluate([local, picture], signals)
+    assert vectors(local, values.tensors[local]).shape == (2, 49, 32)
+    assert vectors(picture, values.tensors[picture]).shape == (2, 784)
+
+
+def test_halves_leave_a_gap_and_cover_the_rest():
+    picture = torch.arange(28.0).view(1, 1, 28, 1).expand(1, 1, 28, 28)
+    top, bottom = Half("top", gap=2)(picture), Half("bottom", gap=2)(picture)
+    assert top[0, 0, :, 0].tolist() == list(range(12))
+    assert bottom[0, 0, :, 0].tolist() == list(range(16, 28))
+    left, right = Half("left")(picture), Half("right")(picture)
+    assert torch.equal(torch.cat([left, right], 3), picture)
+
+
+def test_slices_past_the_end_are_refused():
+    with pytest.raises(InfomaxError, match="ends at 30"):
+        Window(20, 10)(torch.zeros(2, 25))
+    with pytest.raises(InfomaxError, match="rows"):
+        Crop(20, 0, 10, 5)(torch.zeros(1, 1, 28, 28))
+    with pytest.raises(InfomaxError, match="a picture for half"):
+        Half("top")(torch.zeros(4, 9))
+
+
+def test_an_unknown_stage_names_those_there_are():
+    with pytest.raises(InfomaxError, match="stage1"):
+        Context().signal("picture").encode(ConvNet(channels=1), at="stage9")
+
+
+def test_a_signal_that_is_not_in_the_batch_is_named():
+    with pytest.raises(InfomaxError, match="sound"):
+        evaluate([Context().signal("sound")], {"picture": torch.zeros(1, 1, 2, 2)})
