@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, ValidationError, create_model
 from torch import nn
 
-from infomax import augment, bounds, critics, encoders
+from infomax import augment, bounds, critics, encoders, posteriors
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
 from infomax.data import DataSpec
@@ -38,8 +38,11 @@ CRITICS = {
     "joint": critics.Joint,
     "separable": critics.Separable,
 }
-MARGINALS: dict[str, Callable[..., nn.Module]] = {}
-BOUNDS = {"infonce": bounds.InfoNCE, "js": bounds.JS, "nwj": bounds.NWJ}
+MARGINALS = {
+    "flow": posteriors.FlowMarginal,
+    "gaussian": posteriors.GaussianMarginal,
+    "mixture": posteriors.MixtureMarginal,
+}
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def _window(spec: WindowSpec, parent: View, data: DataSpec, where: str) -> Windo
 def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     for end in spec.between:
         _known(end, views, f"{where}.between", "a view")
-    bound = named_bound(spec.bound, f"{where}.bound")
+    bound = named_bound(spec.bound)
     kinds = MARGINALS if bound.needs == "densities" else CRITICS
     key, other = ("marginal", "critic") if bound.needs == "densities" else ("critic", "marginal")
     if getattr(spec, other) is not None:
@@ -202,15 +205,8 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     return I(a, b, bound=bound, critic=module, positions=positions, negatives=spec.negatives)
 
 
-def named_bound(part: Part, where: str) -> Bound:
-    """A bound by its name in a recipe, at the parameters given."""
+def named_bound(part: Part) -> Bound:
+    """A bound by its name in a recipe, at the settings given."""
     options = {"kind": part} if isinstance(part, str) else dict(part)
-    kind = str(options.pop("kind", ""))
-    if kind.lower() not in BOUNDS:
-        raise InfomaxError(
-            wanted=f"{where}: one of the bounds " + ", ".join(sorted(BOUNDS)),
-            got=repr(kind),
-            fix="write one of these names",
-        )
-    bound = BOUNDS[kind.lower()]
+    bound = bounds.by_name(str(options.pop("kind", "")))
     return bound(**options) if options else bound

@@ -48,8 +48,15 @@ def train(
     if data is not None:
         chosen = chosen.model_copy(update={"data": override(chosen.data, data)})
     folder = out or Path("runs") / chosen.name
-    with console.Progress() as progress:
-        results = runs.train(chosen, folder, resume=resume, watch=progress.step, say=progress.say)
+    try:
+        with console.Progress() as progress:
+            results = runs.train(
+                chosen, folder, resume=resume, watch=progress.step, say=progress.say
+            )
+    except KeyboardInterrupt as stopped:
+        sys.stderr.write(f"infomax: interrupted: {str(stopped) or 'before the first step'}
+")
+        raise typer.Exit(130) from None
     console.table(results)
     console.line(f"report: {folder / 'report.html'}")
 
@@ -137,6 +144,3 @@ def main() -> None:
     except InfomaxError as error:
         sys.stderr.write(f"infomax: this cannot be done\n{error}\n")
         sys.exit(2)
-    except KeyboardInterrupt as stopped:
-        sys.stderr.write(f"infomax: interrupted{': ' + str(stopped) if str(stopped) else ''}\n")
-        sys.exit(130)

@@ -28,7 +28,7 @@ from infomax.distributed import gather
 from infomax.heldout import ceiling, measure, present
 from infomax.objective import Model
 from infomax.recipe import TrainSpec
-from infomax.records import Metric, MetricTerm, append_metric
+from infomax.records import Metric, MetricTerm, append_metric, keep_metrics
 from infomax.views import evaluate
 
 Watch = Callable[[int, int, str], None]
@@ -73,6 +73,7 @@ def fit(
         InfomaxError: gradients that are not finite, no state to resume from.
         Interrupted: after Ctrl-C or SIGTERM; the state is saved.
     """
+    out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(mixed_precision=precision(train.precision))
     steps_an_epoch = contexts.count("train") // train.batch
     total = steps_an_epoch * train.epochs
@@ -88,6 +89,7 @@ def fit(
         state = checkpoint.load(last)
         checkpoint.unpack(state.tensors, model, optimizer)
         step, best = int(state.facts["step"]), float(state.facts["best"])
+        keep_metrics(out / "metrics.jsonl", step)
     prepared, optimizer = accelerator.prepare(model, optimizer)
 
     def save(path: Path) -> None:
@@ -120,7 +122,7 @@ def fit(
                 watch(step, total, words)
                 if stop():
                     save(last)
-                    raise Interrupted
+                    raise Interrupted(f"state saved at step {step}; go on with --resume")
             metric = validate(
                 model, contexts, train, step, epoch + 1, time.perf_counter() - started
             )

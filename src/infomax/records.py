@@ -177,6 +177,14 @@ def append_metric(path: Path, metric: Metric) -> None:
         file.write(dumps(metric.to_json()) + "\n")
 
 
+def keep_metrics(path: Path, step: int) -> None:
+    """Keep only the lines up to a step: a resumed run writes the later ones again."""
+    lines = [metric for metric in read_metrics(path)[0] if metric.step <= step]
+    part = path.with_name(f".{path.name}.part")
+    part.write_text("".join(dumps(m.to_json()) + "\n" for m in lines), encoding="utf-8")
+    os.replace(part, path)
+
+
 def read_results(path: Path) -> Results:
     """Read results.json; a missing, damaged or foreign file raises InfomaxError."""
     fix = "run `infomax evaluate` on the run folder to write it again"

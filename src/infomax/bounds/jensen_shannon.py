@@ -67,7 +67,7 @@ def js_tight(
     least KL, -log q; its best cross-entropy is c(q). The curve is convex, so its tangent at any
     `anchor` (a guess of I in nats, made on other data) is a lower bound without bias:
 
-        anchor - (c(q) + js_signal) / (q log(1 + 1/q)),     q = e^{-anchor}
+        anchor + (c(q) + js_signal) / (q log(1 + 1/q)),     q = e^{-anchor}
 
     Without an anchor the curve itself is read: the highest of those tangents on this very sample,
     which is biased up a little (an estimate), though the curve lies below the truth as a rule.
@@ -94,7 +94,7 @@ def js_tight(
     # log(1 + 1/q) = anchor + log(1 + q), and q times it is minus the slope of c in I.
     slope = q * (at + q.log1p())
     cross_entropy = q.log1p() + slope
-    return in_nats(at - (cross_entropy + signal) / slope, of="scores")
+    return in_nats(at + (cross_entropy + signal) / slope, of="scores")
 
 
 def smile(
@@ -128,11 +128,11 @@ def _signal(scores: Tensor, positives: Positives, mask: Mask) -> Float[Tensor, "
 
 def _least_information(cross_entropy: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Invert c(e^{-I}) by bisection; 0 where the cross-entropy is that of guessing or worse."""
-    wanted = cross_entropy.double()
-    low, high = torch.zeros_like(wanted), torch.full_like(wanted, 2 * knee(torch.float32))
-    for _ in range(50):
+    low = torch.zeros_like(cross_entropy)
+    high = torch.full_like(cross_entropy, knee(cross_entropy.dtype))
+    for _ in range(40):
         middle = (low + high) / 2
         q = (-middle).exp()
-        more = q.log1p() + q * (middle + q.log1p()) > wanted
+        more = q.log1p() + q * (middle + q.log1p()) > cross_entropy
         low, high = torch.where(more, middle, low), torch.where(more, high, middle)
-    return torch.where(wanted < 2 * math.log(2), low, 0.0).to(cross_entropy.dtype)
+    return torch.where(cross_entropy < 2 * math.log(2), low, 0.0)

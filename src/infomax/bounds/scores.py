@@ -119,17 +119,13 @@ def mine(
         >>> round(log_mean.exp().item(), 4)     # 0.99 · 1 + 0.01 · e
         1.0172
     """
-    if not 0 < rate <= 1:
-        raise InfomaxError(
-            wanted="a rate above 0 and at most 1", got=f"{rate}", fix="rate=0.01 is usual"
-        )
+    if not 0 < rate < 1:
+        raise InfomaxError(wanted="a rate between 0 and 1", got=f"{rate}", fix="rate=0.01 is usual")
     s, positive, columns = paired(scores, positives, mask)
     log_z = logmeanexp(s, (-2, -1), others(columns, s.shape[-1], mask))
     now = logmeanexp(log_z.detach().flatten(), 0)
-    kept = now if log_mean is None else log_mean.detach().to(now)
-    kept = torch.logaddexp(
-        kept + math.log1p(-rate) if rate < 1 else now - math.inf, now + math.log(rate)
-    )
+    before = now if log_mean is None else log_mean.detach().to(now)
+    kept = torch.logaddexp(before + math.log1p(-rate), now + math.log(rate))
     # Same value, but the gradient of log Z weighs Z / M instead of 1; Z / M <= 1 / rate.
     weight = (log_z.detach() - kept).exp()
     log_z = log_z.detach() + weight * (log_z - log_z.detach())

@@ -60,7 +60,7 @@ def all_pairs(
     log_z, tops = x.new_empty(len(x)), x.new_empty(len(x), 1)
     grad_x, grad_y = torch.zeros_like(x), torch.zeros_like(y)
     largest = x.new_full((), -math.inf)
-    bent = shift is not None and bool(reach(x, y) > knee(x.dtype))
+    bent = shift is not None and reach(x, y) > knee(x.dtype)
     for r, s in strips(x, y, columns):
         if shift is not None:
             s.sub_(shift)
@@ -81,17 +81,19 @@ def all_pairs(
 def softplus_mean(x: Tensor, y: Tensor, columns: Tensor | None, wanted: bool) -> Sums:
     """The mean of softplus(s_ij) over all pairs but the positives."""
     pairs = len(x) * (len(y) - 1)
-    total, grad_x, grad_y = x.new_zeros(()).double(), torch.zeros_like(x), torch.zeros_like(y)
+    sums, grad_x, grad_y = [], torch.zeros_like(x), torch.zeros_like(y)
     for r, s in strips(x, y, columns):
-        total += softplus(s).sum()
+        sums.append(softplus(s).sum())
         if wanted:
             s.sigmoid_()
             grad_x[r] = torch.mm(s, y).div_(pairs)
             grad_y.addmm_(s.T, x[r], alpha=1 / pairs)
-    return (total / pairs).to(x.dtype), grad_x, grad_y
+    return torch.stack(sums).sum() / pairs, grad_x, grad_y
 
 
-def both_sides(x: Tensor, y: Tensor, columns: Tensor, wanted: bool) -> Sums:
+def both_sides(
+    x: Tensor, y: Tensor, columns: Tensor | None, wanted: bool, positives: Tensor
+) -> Sums:
     """Half of mean_i log Σ_j e^{s_ij} + mean_i log Σ_k e^{s_kj(i)}, j(i) the positive's column.
 
     The columns' sums are known only after a first pass over all strips; the second one makes the
@@ -99,9 +101,9 @@ def both_sides(x: Tensor, y: Tensor, columns: Tensor, wanted: bool) -> Sums:
     need no maximum taken out, and one exponential serves rows and columns.
     """
     n, m = len(x), len(y)
-    plain = bool(reach(x, y) <= 60)
+    plain = reach(x, y) <= 60
     by_row, by_column = x.new_empty(n), x.new_full((m,), 0.0 if plain else -math.inf)
-    for r, s in strips(x, y, None):
+    for r, s in strips(x, y, columns):
         if plain:
             by_row[r] = s.exp_().sum(1).log()
             by_column += s.sum(0)
@@ -109,13 +111,13 @@ def both_sides(x: Tensor, y: Tensor, columns: Tensor, wanted: bool) -> Sums:
             by_row[r] = s.logsumexp(1)
             by_column = torch.logaddexp(by_column, s.logsumexp(0))
     by_column = by_column.log() if plain else by_column
-    value = (by_row.mean() + by_column[columns].mean()) / 2
+    value = (by_row.mean() + by_column[positives].mean()) / 2
     grad_x, grad_y = torch.zeros_like(x), torch.zeros_like(y)
     if not wanted:
         return value, grad_x, grad_y
     # How many rows call a column their positive: 1 or 0, as a rule.
-    by_column = by_column - columns.bincount(minlength=m).to(x.dtype).log()
-    for r, s in strips(x, y, None):
+    by_column = by_column - positives.bincount(minlength=m).to(x.dtype).log()
+    for r, s in strips(x, y, columns):
         if plain:
             s.exp_().mul_((-by_row[r, None]).exp() + (-by_column).exp())
         else:
@@ -125,6 +127,7 @@ def both_sides(x: Tensor, y: Tensor, columns: Tensor, wanted: bool) -> Sums:
     return value, grad_x, grad_y
 
 
-def reach(x: Tensor, y: Tensor) -> Tensor:
-    """No score is larger: |x_i · y_j| <= max |x_i| · max |y_j|, plus the shift of one."""
-    return x.norm(dim=1).max() * y.norm(dim=1).max() + 1
+def reach(x: Tensor, y: Tensor) -> float:
+    """No score is larger: |x_i · y_j| <= max |x_i| · max |y_j|, plus a shift of one."""
+    longest = [float(torch.linalg.vector_norm(v, dim=1).max()) for v in (x, y)]
+    return longest[0] * longest[1] + 1

@@ -47,7 +47,11 @@ def infonce(
         value = positive.mean() - _known(x, y, None, sweeps.each_row) + math.log(len(y))
     else:
         log_k = (math.log(len(x)) + math.log(len(y))) / 2
-        value = positive.mean() - _known(x, y, columns, sweeps.both_sides) + log_k
+        value = (
+            positive.mean()
+            - _known(x, y, None, partial(sweeps.both_sides, positives=columns))
+            + log_k
+        )
     return in_nats(value, of="x, y and scale")
 
 

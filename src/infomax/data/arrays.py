@@ -112,7 +112,8 @@ def _column(parts: list[np.ndarray], signal: SignalSpec, what: str) -> Column:
         return text_column(strings, signal)
     deep = 2 if signal.kind == "vector" else 3
     parts = [part[..., None] if part.ndim == deep - 1 else part for part in parts]
-    if any(part.ndim != deep or part.shape[1:-1] != parts[0].shape[1:-1] for part in parts):
+    good = {part.ndim == deep and 0 not in part.shape[1:] for part in parts} == {True}
+    if not good or len({part.shape[1:-1] for part in parts}) > 1:
         raise InfomaxError(
             wanted=f"{'[N, d] or [N]' if deep == 2 else '[N, T, C] or [N, T]'} for the "
             f"{signal.kind} {what}",
@@ -131,7 +132,7 @@ def _flat(array: np.ndarray, axes: int, what: str) -> np.ndarray:
             + (f", while label, group or split have {axes} axes" if axes > 1 else ""),
             fix="save arrays whose first axes are the contexts",
         )
-    return array.reshape(-1, *array.shape[axes:])
+    return array.reshape(int(np.prod(array.shape[:axes])), *array.shape[axes:])
 
 
 def _same_length(arrays: dict[str, np.ndarray], where: str) -> None:

@@ -99,7 +99,7 @@ def _on_demand(
 ) -> Callable[[int], Tensor]:
     def one(row: int) -> Tensor:
         try:
-            values = torch.from_numpy(decode(cells.open(row)))
+            values = torch.from_numpy(np.array(decode(cells.open(row))))
         except Exception as error:
             raise InfomaxError(
                 wanted=f"a {kind} that can be read",

@@ -27,7 +27,7 @@ def finite(values: np.ndarray, what: str, rows: np.ndarray | None = None) -> np.
         )
     with np.errstate(over="ignore"):
         numbers = values.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))
+    bad = np.flatnonzero(~np.isfinite(numbers).all(axis=tuple(range(1, numbers.ndim))))
     if len(bad):
         first = ", ".join(map(str, (bad if rows is None else rows[bad])[:5]))
         raise InfomaxError(

@@ -48,7 +48,7 @@ def thumbnail(atlas: Atlas | None) -> str | None:
     return _uri(_shrunk(_channels(some[best : best + 1]), 96)[0], "PNG", {})
 
 
-def sheet(pictures: np.ndarray[Any, Any]) -> dict[str, Any]:
+def sheet(pictures: np.ndarray) -> dict[str, Any]:
     """Lay all thumbnails on one sheet, row by row, and give it as a data URI within its budget."""
     tiles = _shrunk(_channels(pictures), TILE)
     n, height, width, channels = tiles.shape
@@ -66,12 +66,12 @@ def sheet(pictures: np.ndarray[Any, Any]) -> dict[str, Any]:
     return {"sheet": uri, "tile": [width, height], "columns": columns}
 
 
-def _channels(pictures: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _channels(pictures: np.ndarray) -> np.ndarray:
     """Keep one channel or three: grey, or red, green, blue."""
     return pictures[..., :3] if pictures.shape[-1] >= 3 else pictures[..., :1]
 
 
-def _shrunk(pictures: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
+def _shrunk(pictures: np.ndarray, most: int) -> np.ndarray:
     """Shrink pictures ``[n, H, W, C]`` until both sides are at most ``most`` pixels."""
     from PIL import Image
 
@@ -84,7 +84,7 @@ def _shrunk(pictures: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
     return np.stack(out).reshape(len(out), size[1], size[0], channels)
 
 
-def _uri(picture: np.ndarray[Any, Any], kind: str, options: dict[str, Any]) -> str:
+def _uri(picture: np.ndarray, kind: str, options: dict[str, Any]) -> str:
     from PIL import Image
 
     stream = io.BytesIO()
@@ -93,7 +93,7 @@ def _uri(picture: np.ndarray[Any, Any], kind: str, options: dict[str, Any]) -> s
     return f"data:image/{kind.lower()};base64,{text}"
 
 
-def _flat(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _flat(picture: np.ndarray) -> np.ndarray:
     return picture[..., 0] if picture.shape[-1] == 1 else np.ascontiguousarray(picture)
 
 

@@ -27,10 +27,10 @@ class Atlas:
         method: how the two dimensions were made.
     """
 
-    points: np.ndarray[Any, Any]
-    index: np.ndarray[Any, Any]
-    labels: np.ndarray[Any, Any] | None
-    pictures: np.ndarray[Any, Any] | None
+    points: np.ndarray
+    index: np.ndarray
+    labels: np.ndarray | None
+    pictures: np.ndarray | None
     view: str
     method: str
 

@@ -1,0 +1,155 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from infomax import building, checkpoint, data, engine, recipe
+from infomax._errors import InfomaxError
+from infomax.checkpoint import State
+from infomax.objective import Model
+from infomax.records import read_metrics
+
+TREE = {
+    "data": {"source": "digits", "limit": 400},
+    "encoders": {"net": {"kind": "mlp", "hidden": [32], "dim": 8}},
+    "views": {
+        "picture": {"signal": "picture"},
+        "seen": {"of": "picture", "augment": {"kind": "noise", "std": 0.1}},
+        "top": {"of": "seen", "half": "top"},
+        "bottom": {"of": "seen", "half": "bottom"},
+        "z": {"of": "top", "encode": "net"},
+        "w": {"of": "bottom", "encode": "net"},
+    },
+    "maximize": [{"between": ["z", "w"], "critic": {"kind": "separable", "dim": 8, "hidden": []}}],
+    "train": {"epochs": 4, "batch": 64, "lr": 1e-2},
+    "evaluate": {"view": "z"},
+}
+
+
+@pytest.fixture(scope="module")
+def contexts():
+    return data.load(recipe.check(TREE, "here").data)
+
+
+def prepared(contexts, **train):
+    chosen = recipe.check({**TREE, "train": {**TREE["train"], **train}}, "here")
+    study = building.build(chosen)
+    model = Model(study.objective, dict(study.encoders))
+    engine.set_up(model, study, contexts, chosen.train)
+    return model, chosen.train
+
+
+def parameters(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_training_raises_the_held_out_value(contexts, tmp_path):
+    model, train = prepared(contexts, epochs=6)
+    before = engine.validate(model, contexts, train, 0, 0, 0.0).objective
+    trained = engine.fit(model, contexts, train, tmp_path)
+    assert trained.best > before + 0.3
+    metrics, damaged = read_metrics(tmp_path / "metrics.jsonl")
+    assert len(metrics) == 6 and not damaged
+    assert trained.best == max(m.objective for m in metrics)
+
+
+def test_the_model_returned_is_the_best_on_validation(contexts, tmp_path):
+    model, train = prepared(contexts)
+    trained = engine.fit(model, contexts, train, tmp_path)
+    again = engine.validate(trained.model, contexts, train, 0, 0, 0.0).objective
+    assert again == pytest.approx(trained.best, abs=1e-6)
+
+
+@pytest.mark.parametrize("stop_after", [3, 4, 11])
+def test_an_interrupted_run_resumed_is_the_uninterrupted_one(contexts, tmp_path, stop_after):
+    model, train = prepared(contexts)
+    whole = parameters(engine.fit(model, contexts, train, tmp_path / "whole").model)
+
+    def stop(done, total, words):
+        if done == stop_after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    model, _ = prepared(contexts)
+    with pytest.raises(engine.Interrupted):
+        engine.fit(model, contexts, train, tmp_path / "cut", watch=stop)
+    model, _ = prepared(contexts)
+    resumed = parameters(engine.fit(model, contexts, train, tmp_path / "cut", resume=True).model)
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_the_same_seed_gives_the_same_model_and_another_another(contexts, tmp_path):
+    runs = []
+    for index, seed in enumerate((0, 0, 1)):
+        model, train = prepared(contexts, seed=seed, epochs=1)
+        runs.append(parameters(engine.fit(model, contexts, train, tmp_path / str(index)).model))
+    assert all(torch.equal(runs[0][n], runs[1][n]) for n in runs[0])
+    assert not all(torch.equal(runs[0][n], runs[2][n]) for n in runs[0])
+
+
+def test_a_batch_larger_than_the_data_is_refused(contexts):
+    with pytest.raises(InfomaxError, match=r"train\.batch: 4000"):
+        engine.check(contexts, recipe.TrainSpec(batch=4000))
+
+
+def test_gradients_that_are_not_finite_stop_the_run_and_name_the_step(contexts, tmp_path):
+    model, train = prepared(contexts)
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    with pytest.raises(InfomaxError, match="NaN"):
+        engine.fit(model, contexts, train, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_noticed(tmp_path):
+    path = tmp_path / "state.safetensors"
+    checkpoint.save(path, State({"model.w": torch.arange(1000.0)}, {"step": 3}))
+    assert checkpoint.load(path).facts == {"step": 3}
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(InfomaxError, match="damaged"):
+        checkpoint.load(path)
+    path.write_bytes(whole[:-50] + bytes([whole[-50] ^ 1]) + whole[-49:])
+    with pytest.raises(InfomaxError, match="checksum"):
+        checkpoint.load(path)
+    with pytest.raises(InfomaxError, match="no such file"):
+        checkpoint.load(tmp_path / "none")
+
+
+def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "state.safetensors"
+    checkpoint.save(path, State({"model.w": torch.zeros(3)}, {"step": 1}))
+
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(InfomaxError, match="No space"):
+        checkpoint.save(path, State({"model.w": torch.ones(3)}, {"step": 2}))
+    assert checkpoint.load(path).facts == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_ctrl_c_on_the_command_line_exits_130_and_resume_finishes(tmp_path):
+    import time
+
+    import yaml
+
+    tree = {**TREE, "train": {**TREE["train"], "epochs": 400}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "infomax", "train", str(path), "--out", str(run)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for _ in range(600):
+        if (run / "metrics.jsonl").exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert (run / "checkpoints" / "last.safetensors").exists()
+    assert b"--resume" in errors

@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch import nn
+
+from infomax import Context, I, Model, bounds, encoders
+from infomax._errors import InfomaxError
+from infomax.critics import Bilinear, Separable
+from infomax.objective import Objective
+
+
+def views():
+    context = Context()
+    return context.signal("x"), context.signal("y")
+
+
+def test_sums_scale_and_subtract_like_the_formula():
+    x, y = views()
+    rate = I(y, x, bound=bounds.SMILE)
+    objective = 2 * (I(x, y) + 0.5 * I(x, y, bound=bounds.JS)) - 0.1 * rate
+    assert [term.weight for term in objective.terms] == [2.0, 1.0, -0.1]
+    assert [term.weight for term in (-objective).terms] == [-2.0, -1.0, 0.1]
+    objective.check()
+
+
+def test_minimizing_a_lower_bound_is_refused():
+    with pytest.raises(InfomaxError, match="lower side"):
+        (-1 * I(*views())).check()
+    with pytest.raises(InfomaxError, match="empty"):
+        Objective().check()
+
+
+def test_the_loss_is_the_weighted_sum_of_the_bounds():
+    x, y = views()
+    critic = Bilinear()
+    model = Model(I(x, y, critic=critic) + 0.5 * I(x, y, bound=bounds.NWJ, critic=critic))
+    signals = {"x": torch.randn(6, 3), "y": torch.randn(6, 4)}
+    measured = model(signals)
+    scores = critic(signals["x"], signals["y"])
+    expected = -bounds.infonce(scores) - 0.5 * bounds.nwj(scores)
+    torch.testing.assert_close(model.loss(measured), expected)
+
+
+def test_only_contexts_with_both_ends_take_part():
+    x, y = views()
+    critic = Bilinear()
+    model = Model(I(x, y, critic=critic))
+    signals = {"x": torch.randn(6, 3), "y": torch.randn(6, 4)}
+    present = {"y": torch.tensor([True, False, True, True, False, True])}
+    there = present["y"]
+    (measured,) = model(signals, present)
+    assert measured.candidates == 4
+    torch.testing.assert_close(
+        measured.terms[0], critic(signals["x"][there], signals["y"][there])
+    )
+
+
+def test_restricting_is_the_bound_of_fewer_contexts():
+    x, y = views()
+    net = encoders.ConvNet(channels=1, width=16)
+    objective = I(x.encode(net, at="stage3"), y, critic=Separable(dim=4))
+    model = Model(objective)
+    signals = {"x": torch.rand(6, 1, 28, 28), "y": torch.randn(6, 4)}
+    (measured,) = model(signals)
+    keep = torch.tensor([True, True, False, True, False, True])
+    (fewer,) = model({name: value[keep] for name, value in signals.items()})
+    torch.testing.assert_close(measured.restricted(keep).terms[0], fewer.terms[0])
+
+
+def test_an_encoder_of_the_recipe_keeps_its_name_and_others_get_one():
+    x, y = views()
+    named, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    model = Model(I(x.encode(named), y.encode(other)), {"eye": named})
+    assert list(model.encoders) == ["eye", "encoder1"]
+
+
+def test_densities_need_a_stochastic_encoder():
+    x, _ = views()
+    edge = I(x, x.encode(nn.Linear(3, 3)), bound=bounds.Rate, critic=nn.Identity())
+    with pytest.raises(InfomaxError, match="not stochastic"):
+        Model(edge)({"x": torch.zeros(4, 3)})

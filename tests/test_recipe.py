@@ -1,0 +1,107 @@
+import copy
+
+import pytest
+import yaml
+
+from infomax import recipe
+from infomax._errors import InfomaxError
+from infomax.building import build
+from infomax.slices import Half
+
+TREE = {
+    "data": {"source": "digits"},
+    "encoders": {"net": {"kind": "mlp", "dim": 8}},
+    "views": {
+        "picture": {"signal": "picture"},
+        "top": {"of": "picture", "half": "top"},
+        "z": {"of": "top", "encode": "net"},
+        "inner": {"of": "top", "encode": "net", "at": "stage1"},
+    },
+    "maximize": [{"between": ["z", "inner"], "bound": "js", "weight": 0.5}],
+    "evaluate": {"view": "z"},
+}
+
+
+def changed(path, value):
+    tree = copy.deepcopy(TREE)
+    here = tree
+    for key in path[:-1]:
+        here = here[key]
+    here[path[-1]] = value
+    return tree
+
+
+def test_every_shipped_recipe_is_read_and_built():
+    for name in recipe.shipped():
+        chosen = recipe.read(name)
+        assert chosen.paper, name
+        assert build(chosen).objective.terms
+
+
+def test_a_recipe_becomes_the_graph_it_names():
+    study = build(recipe.check(TREE, "here"))
+    (term,) = study.objective.terms
+    assert term.weight == 0.5
+    assert term.edge.bound.name == "JS"
+    assert term.edge.a is study.views["z"]
+    assert study.views["z"].parent.step == Half("top")
+    assert study.views["z"].step.module is study.views["inner"].step.module
+    assert str(term.edge.b) == "inner"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (["trian"], {}, "key 'trian'"),
+        (["train"], {"batches": 3}, "train.batches"),
+        (["train"], {"batch": "many"}, "train.batch"),
+        (["maximize", 0, "between"], ["z", "nowhere"], "nowhere"),
+        (["maximize", 0, "bound"], "infonec", "infonec"),
+        (["maximize", 0, "critic"], {"kind": "separable", "dims": 3}, "dims"),
+        (["maximize", 0, "critic"], {"kind": "separable", "dim": "wide"}, "dim"),
+        (["maximize", 0, "weight"], -1, "weight"),
+        (["encoders", "net"], {"kind": "resnt"}, "resnt"),
+        (["views", "z"], {"of": "top", "encode": "nett"}, "nett"),
+        (["views", "z"], {"of": "top", "encode": "net", "at": "stage7"}, "stage7"),
+        (["views", "z"], {"of": "top"}, "exactly one"),
+        (["views", "z"], {"signal": "picture", "of": "top"}, "either"),
+        (["views", "picture"], {"of": "z", "half": "top"}, "cycle"),
+        (["views", "top"], {"of": "picture", "half": "upper"}, "upper"),
+        (["evaluate", "view"], "zz", "zz"),
+        (["data"], {"source": "digits", "limt": 3}, "limt"),
+    ],
+)
+def test_what_is_wrong_is_named(path, value, said):
+    with pytest.raises(InfomaxError) as caught:
+        build(recipe.check(changed(path, value), "here"))
+    assert said in str(caught.value)
+
+
+def test_a_cycle_is_named_in_its_order():
+    tree = changed(["views", "picture"], {"of": "z", "half": "top"})
+    with pytest.raises(InfomaxError, match="picture -> z -> top -> picture"):
+        build(recipe.check(tree, "here"))
+
+
+def test_a_view_named_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("views:\n  a: {signal: x}\n  a: {signal: y}\n")
+    with pytest.raises(InfomaxError, match="'a' stands twice"):
+        recipe.read(path)
+
+
+def test_settings_reach_into_lists_and_are_checked():
+    chosen = recipe.read("mnist-halves", ["train.epochs=3", "maximize.0.bound=js", "train.lr=1e-4"])
+    assert (chosen.train.epochs, chosen.maximize[0].bound) == (3, "js")
+    assert chosen.train.lr == 1e-4
+    for setting in ("train.epoch=3", "train.epochs", "maximize.7.bound=js", "train.epochs.x=1"):
+        with pytest.raises(InfomaxError):
+            recipe.read("mnist-halves", [setting])
+
+
+def test_a_recipe_written_is_the_recipe_read(tmp_path):
+    chosen = recipe.read("mnist-halves", ["train.epochs=3"])
+    path = tmp_path / "recipe.yaml"
+    recipe.write(chosen, path)
+    assert recipe.read(path) == chosen
+    assert yaml.safe_load(path.read_text())["paper"] == chosen.paper

@@ -1,0 +1,180 @@
+import json
+
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from infomax import recipe, runs
+from infomax._errors import InfomaxError
+from infomax.cli import app, main
+from infomax.records import read_results
+
+TREE = {
+    "paper": "Nobody 2026",
+    "data": {"source": "digits"},
+    "encoders": {"net": {"kind": "mlp", "hidden": [64], "dim": 16}},
+    "views": {
+        "picture": {"signal": "picture"},
+        "seen": {"of": "picture", "augment": {"kind": "noise", "std": 0.2}},
+        "top": {"of": "seen", "half": "top"},
+        "bottom": {"of": "seen", "half": "bottom"},
+        "z": {"of": "top", "encode": "net"},
+        "w": {"of": "bottom", "encode": "net"},
+    },
+    "maximize": [{"between": ["z", "w"]}],
+    "train": {"epochs": 3, "batch": 128, "lr": 3e-3},
+    "evaluate": {"view": "z"},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    runs.train(recipe.check(TREE, "here"), folder)
+    return folder
+
+
+def test_the_run_folder_holds_what_the_contract_says(run):
+    assert {path.name for path in run.iterdir()} == {
+        "recipe.yaml",
+        "metrics.jsonl",
+        "checkpoints",
+        "model.safetensors",
+        "results.json",
+        "map.npz",
+        "report.html",
+    }
+    found = json.loads((run / "results.json").read_text())
+    (term,) = found["terms"]
+    assert term["between"] == ["z", "w"]
+    assert term["split"] == "test" and term["side"] == "lower"
+    assert 0 < term["nats"] < term["ceiling"] < np.log(200)
+    assert term["stderr"] > 0
+    assert abs(term["control_nats"]) < 0.1
+    assert term["contexts"] >= 300
+    probes = {(p["metric"], p["labels_used"]): p for p in found["probes"]}
+    assert set(probes) == {(m, u) for m in ("accuracy", "knn_accuracy") for u in ("all", 10)}
+    for probe in probes.values():
+        assert all(0.1 < probe[side] <= 1 for side in ("raw", "untrained", "learned"))
+    assert 1 < found["representation"]["effective_rank"] <= found["representation"]["dimension"] == 16
+    assert found["environment"]["seed"] == 0
+    assert found["seconds"] > 0
+
+
+def test_evaluating_again_gives_the_same_numbers(run):
+    before = read_results(run / "results.json")
+    after = runs.evaluate(run)
+    assert after.terms == before.terms
+    assert [p.learned for p in after.probes] == [p.learned for p in before.probes]
+
+
+def test_a_view_is_embedded_in_the_order_of_the_source(run, tmp_path):
+    array, contexts = runs.embed(run, "digits", "z")
+    assert array.shape == (len(contexts.rows("all")), 16)
+    assert np.isfinite(array).all()
+    again, _ = runs.embed(run, "digits", "z")
+    assert np.array_equal(array, again)
+    runs.write_array(array, contexts, tmp_path / "z.parquet")
+    import pandas as pd
+
+    frame = pd.read_parquet(tmp_path / "z.parquet")
+    assert list(frame.columns[:3]) == ["row", "label", "z0"]
+    assert np.allclose(frame["z3"], array[:, 3])
+
+
+def test_a_run_is_not_overwritten_and_only_its_own_recipe_resumes_it(run):
+    chosen = recipe.check(TREE, "here")
+    before = (run / "results.json").read_bytes()
+    with pytest.raises(InfomaxError, match="holds a run"):
+        runs.train(chosen, run)
+    other = chosen.model_copy(update={"train": recipe.TrainSpec(lr=1e-5)})
+    with pytest.raises(InfomaxError, match="other train"):
+        runs.train(other, run, resume=True)
+    assert (run / "results.json").read_bytes() == before
+    with pytest.raises(InfomaxError, match="holds none"):
+        runs.train(chosen, run.parent / "nowhere", resume=True)
+
+
+def test_no_augmentation_and_a_bilinear_critic_overfit_and_the_verdict_says_so(tmp_path):
+    chosen = recipe.read(
+        "mnist-halves",
+        [
+            "data.limit=700",
+            "views.seen_top.augment={kind: noise, std: 0.0}",
+            "views.seen_bottom.augment={kind: noise, std: 0.0}",
+            "maximize.0.critic=bilinear",
+            "encoders.eye={kind: mlp, hidden: [256], dim: 64}",
+            "encoders.eye2={kind: mlp, hidden: [256], dim: 64}",
+            "train={epochs: 60, batch: 128, lr: 1e-3, weight_decay: 0.0}",
+        ],
+    )
+    # the state of the last step is what a library without validation would report
+    results = runs.train(chosen, tmp_path / "run")
+    from infomax import building, checkpoint, data, engine, evaluation
+    from infomax.objective import Model
+
+    contexts = data.load(chosen.data)
+    study = building.build(chosen)
+    model = Model(study.objective, dict(study.encoders))
+    engine.set_up(model, study, contexts, chosen.train)
+    last = checkpoint.load(tmp_path / "run" / "checkpoints" / "last.safetensors")
+    checkpoint.unpack(last.tensors, model)
+    (term,) = evaluation.value_terms(model, contexts, chosen.train.batch)
+    assert term.verdict == "overfitted"
+    assert term.train_nats > 2 * term.nats
+    # the run itself kept the best state by validation, and reports the held-out value
+    assert results.terms[0].nats > term.nats
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "nonsense"], "mnist-halves"),
+        (["train", "mnist-halves", "--set", "train.epoch=3"], "train.epoch"),
+        (["train", "mnist-halves", "--data", "nonsense"], "mnist5k"),
+        (["train", "mnist-halves", "--data", "fashion-mnist:nowhere"], "nowhere"),
+        (["train", "mnist-halves", "--set", "train.batch=100000"], "train.batch"),
+        (["train", "mnist-halves", "--set", "views.picture={signal: sound}"], "sound"),
+        (["evaluate", "nowhere"], "nowhere"),
+        (["embed", "nowhere", "digits", "--view", "z", "--out", "z.npy"], "nowhere"),
+        (["report", "nowhere"], "nowhere"),
+        (["recipes", "show", "nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_is_one_message_exit_2_and_nothing_written(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["infomax", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    errors = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert said in errors and "wanted:" in errors and "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_embedding_of_an_unknown_view_or_format_is_refused(run, monkeypatch, capsys):
+    for view, out in (("nonsense", "z.npy"), ("z", "z.txt")):
+        arguments = ["embed", str(run), "digits", "--view", view, "--out", str(run.parent / out)]
+        monkeypatch.setattr("sys.argv", ["infomax", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 2
+        assert not (run.parent / out).exists()
+
+
+def test_recipes_are_listed_and_shown_as_yaml_ready_to_edit(tmp_path):
+    listing = CliRunner().invoke(app, ["recipes"]).output
+    for name in recipe.shipped():
+        assert name in listing
+    text = CliRunner().invoke(app, ["recipes", "show", "simclr"]).output
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert recipe.read(path).views == recipe.read("simclr").views
+
+
+def test_settings_are_kept_in_the_recipe_of_the_run(run):
+    assert yaml.safe_load((run / "recipe.yaml").read_text())["train"]["epochs"] == 3
+    assert runs.of(run) == recipe.check(TREE, "here")
