@@ -3,6 +3,7 @@
 import math
 import pickle
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ ALL = CRITICS | CONDITIONALS
 
 
 def marginal(p):
-    return torch.linspace(-1, 1, p.shape[-2], dtype=p.dtype).expand(p.shape[:-1])
+    return torch.linspace(-1, 1, p.shape[-2], dtype=torch.float64).expand(p.shape[:-1])
 
 
 def matrix(*shape, seed=0, dtype=torch.float64):
@@ -210,7 +211,7 @@ def test_shift_invariant_bounds_do_not_see_a_shift(shift, seed):
     names = ("infonce", "two_sided", "donsker_varadhan", "tractable_nce", "leave_one_out", "club")
     for name in names:
         assert ALL[name](s + shift).item() == pytest.approx(ALL[name](s).item(), abs=1e-9)
-    per_anchor = s + shift * torch.rand(6, 1)
+    per_anchor = s + shift * torch.rand(6, 1, dtype=s.dtype)
     assert bounds.infonce(per_anchor).item() == pytest.approx(bounds.infonce(s).item(), abs=1e-9)
     shifted = bounds.tuba(s + shift, torch.full((6,), shift))
     assert shifted.item() == pytest.approx(bounds.tuba(s, 0.0).item(), abs=1e-9)
@@ -317,7 +318,7 @@ def test_optimal_critics_reach_the_truth(nats):
 @pytest.mark.parametrize("quality", [1.0, 0.6])
 def test_sides_hold_at_any_critic(nats, k, quality):
     """Every lower bound stays below the truth in the mean, every upper one above, small K too."""
-    log_p, log_r = gaussian(4000 // k, k, nats, seed=k)
+    log_p, log_r = gaussian(1600 // k, k, nats, seed=k)
     t = quality * (log_p - log_r[..., None])
     for bound in bounds.ALL:
         if bound.needs == "scores":
@@ -330,9 +331,9 @@ def test_sides_hold_at_any_critic(nats, k, quality):
                 variants = [bound(anchor=a) for a in (0.5, 2.0, 4.0)]
             terms = (t,)
         else:
-            variants = [bound(entropy=math.log(2 * math.pi * math.e))] * (
-                bound.name == "BarberAgakov"
-            ) or [bound]
+            variants = [bound]
+            if bound.name == "BarberAgakov":
+                variants = [bound(entropy=math.log(2 * math.pi * math.e))]
             # The conditional stays the true one; the marginal model may be poor.
             terms = (log_p, quality * log_r)
         for variant in variants:
@@ -372,7 +373,7 @@ def test_ceilings_hold_however_good_the_critic(k):
         bounds.Interpolated(alpha=0.01, log_baseline=5.0),
     ):
         ceiling = bound.ceiling(k)
-        assert bound.value(perfect).item() == pytest.approx(ceiling, abs=1e-4)
+        assert bound.value(perfect).item() == pytest.approx(ceiling, abs=1e-5)
         assert bound.value(matrix(k, k)).item() < ceiling
     assert bounds.Interpolated(alpha=0.1).ceiling(k) == pytest.approx(math.log(k / 0.1))
     for bound in (bounds.NWJ, bounds.JS, bounds.Rate, bounds.SMILE, bounds.LeaveOneOut):
@@ -467,6 +468,15 @@ def test_every_bound_is_found_by_its_name():
 # ---- bad input ----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def as_in_use():
+    """Shapes unchecked, as for a user: the messages have to come from the functions themselves."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("as_in_use")
 @pytest.mark.parametrize("name", ALL)
 def test_bad_matrices_are_refused(name):
     f = ALL[name]
@@ -495,6 +505,7 @@ def test_a_mask_without_negatives_is_refused(name):
         ALL[name](torch.zeros(3, 3), mask=torch.eye(3).bool())
 
 
+@pytest.mark.usefixtures("as_in_use")
 def test_other_bad_input_is_refused():
     s = torch.zeros(3, 3)
     for call, words in (

@@ -339,7 +339,9 @@ def test_fashion_mnist_keeps_its_test(garments: Path) -> None:
 def test_fashion_mnist_bad_files(garments: Path) -> None:
     file = garments / "t10k-images-idx3-ubyte.gz"
     good = file.read_bytes()
-    for content in (good[: len(good) // 2], b"hello", gzip.compress(b"hello"), b""):
+    plain = gzip.decompress(good)
+    short, floats = gzip.compress(plain[:-1]), gzip.compress(b"\0\0\x0d" + plain[3:])
+    for content in (good[: len(good) // 2], b"hello", gzip.compress(b"hello"), short, floats, b""):
         file.write_bytes(content)
         fails(f"fashion-mnist:{garments}", "t10k-images", "fetch the file again")
     file.write_bytes(idx(noise(21, 5, 4)))
@@ -502,6 +504,8 @@ def test_split_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:
     guard = {"column": "fold", "train": [0], "test": [2]}
     contexts = load(spec_of("csv", file, split=guard, **keys))
     assert (stamps.fold[everything(contexts)] != 1).all()
+    contexts = load(spec_of("csv", file, split=guard, limit=15, **keys))
+    assert len(everything(contexts)) == 15
     fails(spec_of("csv", file, split="fold", **keys), "train, validation or test", "0, 1, 2")
     fails(spec_of("csv", file, split={"column": "fold", "test": [7]}, **keys), "'7' for test")
     fails(
@@ -512,6 +516,19 @@ def test_split_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:
     stamps.to_csv(file, index=False)
     contexts = load(spec_of("csv", file, split="part", **keys))
     assert [contexts.count(name) for name in SPLITS] == [10, 10, 10]
+
+
+def test_a_context_with_one_broken_file_is_skipped_whole(tmp_path: Path) -> None:
+    names = [png(tmp_path / f"{i}.png", noise(3, 3)) for i in range(120)]
+    (tmp_path / "8.png").write_bytes(b"junk")
+    file = csv(tmp_path, p=names, x=np.arange(120.0))
+    contexts = load(spec_of("csv", file, signals={"p": {"kind": "picture"}, **VECTOR}))
+    assert len(contexts.skipped) == 1
+    assert contexts.skipped[0].startswith("row 8, 8.png: ")
+    assert 8 not in everything(contexts)
+    assert len(everything(contexts)) == 119
+    assert contexts.signals["x"].present.all()
+    assert (~contexts.signals["p"].present).nonzero()[0].tolist() == [8]
 
 
 def test_manifest_bad_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:

@@ -90,7 +90,7 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
         True
     """
     options = {"kind": part} if isinstance(part, str) else dict(part)
-    kind = options.pop("kind", None)
+    kind = str(options.pop("kind", None))
     if kind not in kinds:
         raise InfomaxError(
             wanted=f"{where}: one of the kinds " + ", ".join(sorted(kinds)),
@@ -98,7 +98,7 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
             fix="write the kind as one of these, e.g. {kind: " + min(kinds) + "}",
         )
     constructor = kinds[kind]
-    target = constructor if inspect.isfunction(constructor) else constructor.__init__  # type: ignore[misc]
+    target = constructor if inspect.isfunction(constructor) else constructor.__init__
     hints = get_type_hints(target)
     fields: dict[str, Any] = {
         name: (hints[name], ... if p.default is p.empty else p.default)

@@ -54,8 +54,7 @@ def train(
                 chosen, folder, resume=resume, watch=progress.step, say=progress.say
             )
     except KeyboardInterrupt as stopped:
-        sys.stderr.write(f"infomax: interrupted: {str(stopped) or 'before the first step'}
-")
+        sys.stderr.write(f"infomax: interrupted: {str(stopped) or 'before the first step'}\n")
         raise typer.Exit(130) from None
     console.table(results)
     console.line(f"report: {folder / 'report.html'}")

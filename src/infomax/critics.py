@@ -256,7 +256,7 @@ class GaussianStarted(nn.Module):
     def __init__(
         self,
         x_train: Float[Tensor, "n dx"],
-        y_train: Float[Tensor, "n dy"],
+        y_train: Float[Tensor, "m dy"],
         *,
         hidden: Hidden = (256, 256),
     ) -> None:

@@ -161,7 +161,7 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
     with torch.no_grad():
         evaluate(study.views.values(), batch.signals)
         model(batch.signals, present(batch))
-    model.to(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

@@ -54,8 +54,9 @@ def ceiling(edge: Edge, measured: list[Measured]) -> float | None:
     tops = []
     for m in measured:
         limits = [edge.bound.ceiling(m.candidates)]
-        if limits[0] is not None and hasattr(edge.critic, "ceiling"):
-            limits.append(edge.critic.ceiling(m.candidates))
+        of_critic = getattr(edge.critic, "ceiling", None)
+        if limits[0] is not None and of_critic is not None:
+            limits.append(of_critic(m.candidates))
         tops.append(min((limit for limit in limits if limit is not None), default=None))
     known = [top for top in tops if top is not None]
     return sum(known) / len(known) if known else None

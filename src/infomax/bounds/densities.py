@@ -19,7 +19,7 @@ from infomax.bounds.matrix import in_nats, others, paired
 from infomax.bounds.scores import Mask, Nats, Positives, donsker_varadhan, infonce, tuba
 
 Conditional = Float[Tensor, "... n m"]
-Marginal = Float[Tensor, "... n"]
+Marginal = Float[Tensor, "... _"]  # n again; `_log_ratio` and `_same_shape` say so
 
 
 def tractable_nce(log_p: Conditional, *, positives: Positives = None, mask: Mask = None) -> Nats:
@@ -55,7 +55,7 @@ def leave_one_out(log_p: Conditional, *, positives: Positives = None, mask: Mask
     """
     s, positive, columns = paired(log_p, positives, mask)
     negative = others(columns, s.shape[-1], mask, every_row=True)
-    return in_nats(positive - logmeanexp(s, -1, negative), of="log densities")
+    return in_nats(-logmeanexp(s - positive[..., None], -1, negative), of="log densities")
 
 
 def rate(log_p_paired: Marginal, log_r: Marginal) -> Nats:

@@ -12,8 +12,8 @@ from infomax._math import widen
 
 def paired(
     scores: Float[Tensor, "... n m"],
-    positives: Int[Tensor, "n"] | None,
-    mask: Bool[Tensor, "... n m"] | None,
+    positives: Int[Tensor, "_"] | None,
+    mask: Bool[Tensor, "... _ _"] | None,
 ) -> tuple[Float[Tensor, "... n m"], Float[Tensor, "... n"], Int[Tensor, "n"]]:
     """Check a score matrix; return it wide enough to sum, its positives, and their columns.
 
@@ -41,7 +41,7 @@ def paired(
 
 
 def positive_columns(
-    positives: Int[Tensor, "n"] | None, n: int, m: int, device: torch.device
+    positives: Int[Tensor, "_"] | None, n: int, m: int, device: torch.device
 ) -> Int[Tensor, "n"]:
     """The column of each row's positive: the row's own number unless given.
 

@@ -20,8 +20,10 @@ from infomax._math import bend, logmeanexp
 from infomax.bounds.matrix import counted, in_nats, others, paired
 
 Scores = Float[Tensor, "... n m"]
-Positives = Int[Tensor, "n"] | None
-Mask = Bool[Tensor, "... n m"] | None
+# "_": n or m again; a size that does not agree is reported at the door, by `matrix.paired`.
+Positives = Int[Tensor, "_"] | None
+Mask = Bool[Tensor, "... _ _"] | None
+Baseline = Float[Tensor, "... _"] | float
 Nats = Float[Tensor, ""]
 
 
@@ -44,9 +46,11 @@ def infonce(
     """
     s, positive, columns = paired(scores, positives, mask)
     keep = counted(columns, mask)
-    value = positive - logmeanexp(s, -1, keep)
+    # The positive is taken out before, not after: no rounding of large scores, never above log K.
+    value = -logmeanexp(s - positive[..., None], -1, keep)
     if two_sided:
-        value = (value + positive - logmeanexp(s, -2, keep)[..., columns]) / 2
+        anchors = s[..., columns] - positive[..., None, :]
+        value = (value - logmeanexp(anchors, -2, None if keep is None else keep[..., columns])) / 2
     return in_nats(value, of="scores")
 
 
@@ -93,7 +97,9 @@ def donsker_varadhan(scores: Scores, *, positives: Positives = None, mask: Mask 
     """
     s, positive, columns = paired(scores, positives, mask)
     negative = others(columns, s.shape[-1], mask)
-    return in_nats(positive.mean(-1) - logmeanexp(s, (-2, -1), negative), of="scores")
+    size = positive.detach().mean(-1, keepdim=True)  # taken out before: no rounding of large scores
+    log_z = logmeanexp(s - size[..., None], (-2, -1), negative)
+    return in_nats((positive - size).mean(-1) - log_z, of="scores")
 
 
 def mine(
@@ -134,7 +140,7 @@ def mine(
 
 def tuba(
     scores: Scores,
-    log_baseline: Float[Tensor, "... m"] | float,
+    log_baseline: Baseline,
     *,
     positives: Positives = None,
     mask: Mask = None,
@@ -157,7 +163,7 @@ def tuba(
 
 def interpolated(
     scores: Scores,
-    log_baseline: Float[Tensor, "... m"] | float,
+    log_baseline: Baseline,
     alpha: float,
     *,
     positives: Positives = None,

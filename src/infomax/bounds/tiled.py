@@ -23,8 +23,8 @@ from infomax.bounds.matrix import in_nats, kind, positive_columns
 from infomax.bounds.scores import Nats, Positives
 
 X = Float[Tensor, "n d"]
-Y = Float[Tensor, "m d"]
-Scale = Float[Tensor, ""] | float
+Y = Float[Tensor, "m _"]  # d again; `_prepare` says so
+Scale = Float[Tensor, "..."] | float  # 0-d
 
 
 def infonce(
@@ -42,16 +42,12 @@ def infonce(
         >>> round(infonce(x, x, 100.0).item(), 4) == round(math.log(4), 4)
         True
     """
-    x, y, columns, positive = _prepare(x, y, scale, positives)
+    x, y, columns, _ = _prepare(x, y, scale, positives)
     if not two_sided:
-        value = positive.mean() - _known(x, y, None, sweeps.each_row) + math.log(len(y))
+        value = math.log(len(y)) - _known(x, y, columns, sweeps.each_row)
     else:
         log_k = (math.log(len(x)) + math.log(len(y))) / 2
-        value = (
-            positive.mean()
-            - _known(x, y, None, partial(sweeps.both_sides, positives=columns))
-            + log_k
-        )
+        value = log_k - _known(x, y, columns, sweeps.both_sides)
     return in_nats(value, of="x, y and scale")
 
 
@@ -68,9 +64,9 @@ def leave_one_out(x: X, y: Y, scale: Scale = 1.0, *, positives: Positives = None
         >>> leave_one_out(torch.zeros(4, 2), torch.zeros(4, 2)).item()
         0.0
     """
-    x, y, columns, positive = _prepare(x, y, scale, positives)
-    value = positive.mean() - _known(x, y, columns, sweeps.each_row) + math.log(len(y) - 1)
-    return in_nats(value, of="x, y and scale")
+    x, y, columns, _ = _prepare(x, y, scale, positives)
+    log_z = _known(x, y, columns, partial(sweeps.each_row, leave_out=True))
+    return in_nats(math.log(len(y) - 1) - log_z, of="x, y and scale")
 
 
 def donsker_varadhan(x: X, y: Y, scale: Scale = 1.0, *, positives: Positives = None) -> Nats:
@@ -84,7 +80,8 @@ def donsker_varadhan(x: X, y: Y, scale: Scale = 1.0, *, positives: Positives = N
         >>> donsker_varadhan(torch.zeros(4, 2), torch.zeros(4, 2)).item()
         0.0
     """
-    x, y, columns, positive = _prepare(x, y, scale, positives)
+    x, y, columns, partners = _prepare(x, y, scale, positives)
+    positive = (x * partners).sum(-1)
     log_z = _known(x, y, columns, sweeps.all_pairs) - math.log(len(x) * (len(y) - 1))
     return in_nats(positive.mean() - log_z, of="x, y and scale")
 
@@ -128,7 +125,8 @@ def js_signal(x: X, y: Y, scale: Scale = 1.0, *, positives: Positives = None) ->
         >>> round(js_signal(torch.zeros(4, 2), torch.zeros(4, 2)).item(), 4)
         -1.3863
     """
-    x, y, columns, positive = _prepare(x, y, scale, positives)
+    x, y, columns, partners = _prepare(x, y, scale, positives)
+    positive = (x * partners).sum(-1)
     return in_nats(
         -softplus(-positive).mean() - _known(x, y, columns, sweeps.softplus_mean),
         of="x, y and scale",
@@ -136,7 +134,8 @@ def js_signal(x: X, y: Y, scale: Scale = 1.0, *, positives: Positives = None) ->
 
 
 def _nwj(x: Tensor, y: Tensor, scale: Scale, positives: Positives, shift: float) -> Tensor:
-    x, y, columns, positive = _prepare(x, y, scale, positives)
+    x, y, columns, partners = _prepare(x, y, scale, positives)
+    positive = (x * partners).sum(-1)
     log_z = _known(x, y, columns, partial(sweeps.all_pairs, shift=shift))
     log_z = log_z - math.log(len(x) * (len(y) - 1))
     return in_nats(bend(positive - shift).mean() - log_z.exp() + 1, of="x, y and scale")
@@ -160,7 +159,7 @@ class _Known(torch.autograd.Function):
         return grad * grad_x, grad * grad_y, None, None
 
 
-def _known(x: Tensor, y: Tensor, columns: Tensor | None, sweep: sweeps.Sweep) -> Tensor:
+def _known(x: Tensor, y: Tensor, columns: Tensor, sweep: sweeps.Sweep) -> Tensor:
     value: Tensor = _Known.apply(x, y, columns, sweep)  # type: ignore[no-untyped-call]
     return value
 
@@ -168,7 +167,7 @@ def _known(x: Tensor, y: Tensor, columns: Tensor | None, sweep: sweeps.Sweep) ->
 def _prepare(
     x: Tensor, y: Tensor, scale: Scale, positives: Positives
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Check; return scale · x and y wide enough to sum, the positives' columns and scores."""
+    """Check; return scale · x and y wide enough to sum, the positives' columns and rows of y."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or len(x) < 1:
         raise InfomaxError(
             wanted="x [n, d] and y [m, d], one embedding a row",
@@ -187,5 +186,4 @@ def _prepare(
         )
     columns = positive_columns(positives, len(x), len(y), x.device)
     x, y = scale * widen(x), widen(y)
-    partners = y[: len(x)] if positives is None else y[columns]
-    return x, y, columns, (x * partners).sum(-1)
+    return x, y, columns, y[: len(x)] if positives is None else y[columns]

@@ -11,14 +11,17 @@ class ConvNet(nn.Module):
     """A small residual convolutional network; each stage halves the picture.
 
     ``stage1`` is a strided stem; later stages are a strided convolution and a residual one, twice
-    as wide as the one before. ``pool`` joins mean and maximum over places; ``head`` is linear.
+    as wide as the one before. ``pool`` joins the means over a grid of places and the maximum over
+    all of them; ``head`` is linear.
     Group normalization, not batch normalization: every picture is encoded by itself, so chunked,
     distributed and evaluated batches see the same function.
 
     Args:
         width: channels of the first stage.
         stages: number of stages; the picture shrinks by ``2 ** stages``.
-        dim: width of the output; None ends with the pooled features, ``width * 2 ** stages`` wide.
+        grid: cells along each side whose means are kept: 1 forgets where things are, 2 keeps
+            the quadrant.
+        dim: width of the output; None ends with the pooled features.
         channels: channels of the picture; None takes them from the first batch.
 
     Example:
@@ -32,6 +35,7 @@ class ConvNet(nn.Module):
         *,
         width: int = 32,
         stages: int = 3,
+        grid: int = 1,
         dim: int | None = None,
         channels: int | None = None,
     ) -> None:
@@ -47,8 +51,8 @@ class ConvNet(nn.Module):
             self.add_module(f"stage{index}", _Stage(width, 2 * width))
             self._stages.append(f"stage{index}")
             width *= 2
-        self.pool = _MeanMax()
-        self.head: nn.Module = nn.Identity() if dim is None else nn.Linear(2 * width, dim)
+        self.pool = _Pool(grid)
+        self.head: nn.Module = nn.Identity() if dim is None else nn.Linear((grid * grid + 1) * width, dim)
 
     def forward(self, picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of pictures."""
@@ -78,8 +82,13 @@ class _Stage(nn.Module):
         return torch.relu(shrunk + self.norm2(self.conv(shrunk)))
 
 
-class _MeanMax(nn.Module):
-    """Mean and maximum over places, side by side."""
+class _Pool(nn.Module):
+    """Mean over each cell of a grid of places, and the maximum over all, side by side."""
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return torch.cat([hidden.mean((2, 3)), hidden.amax((2, 3))], dim=1)
+        cells = nn.functional.adaptive_avg_pool2d(hidden, self.grid).flatten(1)
+        return torch.cat([cells, hidden.amax((2, 3))], dim=1)

@@ -80,7 +80,7 @@ def evaluate(
                         view=recipe.evaluate.view,
                         label=label,
                         metric=metric,
-                        labels_used=used,  # type: ignore[arg-type]
+                        labels_used=used,
                         **scores,
                     )
                 )

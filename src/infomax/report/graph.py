@@ -6,6 +6,7 @@ has a row of its own, so that its line to the edge's bracket crosses no other vi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ class Node:
     name: str
     parent: str
     made: str
-    kind: str  # signal, slice, augment, features, middle
+    kind: str  # of a signal: picture, sound, text, vector, series; slice, augment, features, middle
     thumbnail: str | None = None
     half: str | None = None
 
@@ -49,7 +50,7 @@ def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -
     plain = {s.get("signal"): name for name, s in specs.items() if set(s) == {"signal"}}
     for name, spec in specs.items():
         signal = spec.get("signal")
-        steps = {key: value for key, value in spec.items() if key not in ("of", "signal")}
+        steps = {k: v for k, v in spec.items() if k not in ("of", "signal") and v is not None}
         if "of" in spec:
             parent = str(spec["of"])
         elif signal is not None and steps:
@@ -63,7 +64,7 @@ def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -
         else:
             root = found.get(parent)
             half = _half(steps)
-            sees = picture if half and root and root.kind == "signal" and root.thumbnail else None
+            sees = picture if half and root and root.kind == "picture" else None
             found[name] = Node(
                 name=name,
                 parent=parent,
@@ -82,13 +83,13 @@ def _signal(name: str, signal: str, picture: str | None, recipe: Mapping[str, An
     signals = data.get("signals") if isinstance(data, dict) else None
     spec = signals.get(signal) if isinstance(signals, dict) else None
     kind = str(spec.get("kind", "")) if isinstance(spec, dict) else ""
-    is_picture = kind == "picture" or (not kind and "pict" in signal + name)
+    kind = kind or ("picture" if re.search("pict|image", signal + name) else "signal")
     return Node(
         name=name,
         parent=ROOT,
-        made=(f"signal {signal}" if signal != name else kind or "signal"),
-        kind="signal",
-        thumbnail=picture if is_picture else None,
+        made=f"signal {signal}" if signal != name else kind,
+        kind=kind,
+        thumbnail=picture if kind == "picture" else None,
     )
 
 
@@ -99,13 +100,15 @@ def _made(steps: Mapping[str, Any]) -> str:
         if key == "encode":
             at = steps.get("at")
             parts.append(f"{value} at {at}" if at else f"after {value}")
-        elif key == "slice" and isinstance(value, dict):
-            parts.append(_made(value))
         elif key == "half":
             parts.append(f"{value.get('side', '') if isinstance(value, dict) else value} half")
-        elif key not in ("at", "gap", "kind"):
-            parts.append(f"{key} {_plain(value)}".strip())
-    return ", ".join(part.replace("augment ", "", 1) for part in parts)
+        elif key == "augment":
+            parts.append(_plain(value))
+        elif key == "window" and isinstance(value, dict) and value.get("second") is not None:
+            parts.append(f"{value.get('length')} s at second {value['second']:g}")
+        elif key != "at":
+            parts.append(f"{key} {_plain(value)}")
+    return ", ".join(parts)
 
 
 def _plain(value: object) -> str:
@@ -124,8 +127,6 @@ def _kind(steps: Mapping[str, Any]) -> str:
 
 def _half(steps: Mapping[str, Any]) -> str | None:
     value = steps.get("half")
-    if value is None and isinstance(steps.get("slice"), dict):
-        return _half(steps["slice"])
     value = value.get("side") if isinstance(value, dict) else value
     return value if value in ("top", "bottom", "left", "right") else None
 
@@ -154,8 +155,8 @@ def places(views: Sequence[Node], ends: set[str], columns: bool) -> dict[str, tu
             visit(child, depth + 1)
 
     visit(ROOT, 0)
-    for name in names:
-        visit(name, 1)
+    for view in views:  # what a cycle hides from the context
+        visit(view.name, 1)
     return out
 
 
@@ -181,9 +182,21 @@ def lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float) -> list[float]:
-    """Move labels down as little as needed so that they are ``gap`` apart, none above ``low``."""
-    out = [0.0] * len(wanted)
-    at = low - gap
-    for i in sorted(range(len(wanted)), key=lambda i: wanted[i]):
-        at = out[i] = max(wanted[i], at + gap)
-    return out
+    """Move labels as little as needed so that they are ``gap`` apart, none above ``low``.
+
+    Labels that would overlap become a block around the middle of where they want to be.
+
+    Example:
+        >>> spread([50, 50, 200], 40, 20)
+        [30.0, 70.0, 200.0]
+    """
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    blocks: list[tuple[float, list[int]]] = []  # where the first stands, and who
+    for i in order:
+        blocks.append((max(low, wanted[i]), [i]))
+        while len(blocks) > 1 and blocks[-2][0] + gap * len(blocks[-2][1]) > blocks[-1][0]:
+            members = blocks[-2][1] + blocks[-1][1]
+            middle = sum(wanted[j] - gap * k for k, j in enumerate(members)) / len(members)
+            blocks[-2:] = [(max(low, middle), members)]
+    placed = {j: first + gap * k for first, members in blocks for k, j in enumerate(members)}
+    return [float(placed[i]) for i in range(len(wanted))]

@@ -7,11 +7,12 @@ tree is drawn twice: in columns, and indented for narrow screens.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from infomax.report.graph import ROOT, Edge, Node, lanes, places, spread
+from infomax.report.signs import face
 from infomax.report.svg import el, shorten
 
 Box = tuple[float, float, float]  # left, middle height, width
@@ -27,17 +28,19 @@ class Size:
     height: float
     row: float
     lane: float
-    label: float
+    label: float  # room for the text beside a bracket
 
 
+ROOM = 996.0  # the widest drawing that fits the page without scrolling
 WIDE = Size(columns=True, step=196, card=156, height=46, row=64, lane=22, label=150)
-NARROW = Size(columns=False, step=20, card=138, height=42, row=56, lane=13, label=112)
+NARROW = Size(columns=False, step=20, card=138, height=42, row=56, lane=13, label=100)
 
 
 def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "") -> Markup:
     """Draw the graph as one SVG; ``root`` is a line below the word context."""
     ends = {end for edge in edges for end in (edge.a, edge.b)}
     at = places(views, ends, size.columns)
+    size = _fitted(size, at, edges)
     context = 92.0 if size.columns else size.card
     shift = context + 36 - size.step if size.columns else 0.0
 
@@ -68,6 +71,20 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
         *brackets,
         *cards,
     )
+
+
+def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -> Size:
+    """Narrow the columns of a deep graph, so that it fits the page."""
+    longest = [max(len(e.value) * 7.8, len(e.below) * 6.6) for e in edges]
+    size = replace(size, label=max([size.label if edges else 0.0, *longest]))
+    if not size.columns:
+        return size
+    rows = [sorted((float(at[e.a][1]), float(at[e.b][1]))) for e in edges]
+    bends = max(lanes([(low, high) for low, high in rows]), default=0) * size.lane
+    depth = max(depth for depth, _ in at.values())
+    step = (ROOM - 92 - 46 - bends - size.label) / max(1, depth)
+    step = max(146.0, min(size.step, step))
+    return replace(size, step=step, card=step - (40 if step > 180 else 30))
 
 
 def _wire(parent: Box, child: Box, size: Size) -> Markup:
@@ -107,7 +124,7 @@ def _card(view: Node, box: Box, size: Size, used: bool) -> Markup:
         {"class": f"view {view.kind}" + ("" if used else " passive")},
         el("title", {}, f"{view.name}: {view.made}" if view.made else view.name),
         el("rect", frame),
-        _face(view, left + 6, top + 6, side),
+        face(view, left + 6, top + 6, side),
         el(
             "text",
             {"x": text, "y": y - 2 if view.made else y + 4, "class": "name"},
@@ -115,44 +132,6 @@ def _card(view: Node, box: Box, size: Size, used: bool) -> Markup:
         ),
         el("text", {"x": text, "y": y + 13, "class": "made"}, shorten(view.made, letters + 1)),
     )
-
-
-def _face(view: Node, x: float, y: float, side: float) -> Markup:
-    """Draw the thumbnail of a picture, or a sign for the kind of view."""
-    if view.thumbnail:
-        place = {"x": x, "y": y, "width": side, "height": side}
-        picture = el("image", {**place, "href": view.thumbnail, "class": "thumb"})
-        hidden = {
-            "top": (x, y + side / 2, side, side / 2),
-            "bottom": (x, y, side, side / 2),
-            "left": (x + side / 2, y, side / 2, side),
-            "right": (x, y, side / 2, side),
-        }.get(view.half or "")
-        if hidden is None:
-            return picture
-        keys = ("x", "y", "width", "height")
-        veil = el("rect", {**dict(zip(keys, hidden, strict=True)), "class": "veil"})
-        return el("g", {}, picture, veil)
-    u = side / 6
-    if view.kind == "middle":
-        shapes = [
-            (x + u * (0.6 + 1.7 * i), y + u * (0.6 + 1.7 * j)) for i in range(3) for j in range(3)
-        ]
-        signs = [_bar(a, b, u * 1.2, u * 1.2) for a, b in shapes]
-    elif view.kind == "features":
-        tall = (3.2, 5.0, 2.2, 4.2)
-        signs = [
-            _bar(x + u * (0.6 + 1.3 * i), y + u * (5.6 - t), u * 0.8, u * t)
-            for i, t in enumerate(tall)
-        ]
-    else:
-        wave = f"M{x + u * 0.5:.1f} {y + 3 * u:.1f}q{u * 1.25:.1f} {-4 * u:.1f} {u * 2.5:.1f} 0"
-        signs = [el("path", {"class": "sign line", "d": wave + f"t{u * 2.5:.1f} 0"})]
-    return el("g", {}, *signs)
-
-
-def _bar(x: float, y: float, width: float, height: float) -> Markup:
-    return el("rect", {"class": "sign", "x": x, "y": y, "width": width, "height": height, "rx": 1})
 
 
 def _brackets(
@@ -207,6 +186,4 @@ def _brackets(
                 el("text", {"x": label, "y": y + 14, "class": "made"}, edge.below),
             )
         )
-    longest = max((len(e.value) * 7.6 for e in edges), default=0)
-    longest = max([longest, *(len(e.below) * 6.1 for e in edges)])
-    return out, label + max(size.label * bool(edges), longest), max(rows, default=0) + 26
+    return out, label + size.label * bool(edges), max(rows, default=0) + 26
