@@ -67,7 +67,7 @@ def ours(contexts, chosen, validated):
         whole = time.perf_counter() - started
         started = time.perf_counter()
         for _ in range(chosen.train.epochs):
-            engine.validate(model, contexts, chosen.train, 0, 0, 0.0)
+            engine.validate(model, contexts, chosen.train, engine.Moment(0, 0, 0.0))
         return whole if not validated else whole - (time.perf_counter() - started)
 
 

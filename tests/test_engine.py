@@ -48,18 +48,18 @@ def parameters(model):
 
 def test_training_raises_the_held_out_value(contexts, tmp_path):
     model, train = prepared(contexts, epochs=6)
-    before = engine.validate(model, contexts, train, 0, 0, 0.0).objective
+    before = engine.validate(model, contexts, train, engine.Moment(0, 0, 0.0)).objective
     trained = engine.fit(model, contexts, train, tmp_path)
     assert trained.best > before + 0.3
     metrics, damaged = read_metrics(tmp_path / "metrics.jsonl")
-    assert len(metrics) == 6 and not damaged
-    assert trained.best == max(m.objective for m in metrics)
+    assert len(metrics) == 12 and not damaged
+    assert trained.best == max(m.objective for m in metrics if m.split == "validation")
 
 
 def test_the_model_returned_is_the_best_on_validation(contexts, tmp_path):
     model, train = prepared(contexts)
     trained = engine.fit(model, contexts, train, tmp_path)
-    again = engine.validate(trained.model, contexts, train, 0, 0, 0.0).objective
+    again = engine.validate(trained.model, contexts, train, engine.Moment(0, 0, 0.0)).objective
     assert again == pytest.approx(trained.best, abs=1e-6)
 
 

@@ -49,9 +49,7 @@ def test_only_contexts_with_both_ends_take_part():
     there = present["y"]
     (measured,) = model(signals, present)
     assert measured.candidates == 4
-    torch.testing.assert_close(
-        measured.terms[0], critic(signals["x"][there], signals["y"][there])
-    )
+    torch.testing.assert_close(measured.terms[0], critic(signals["x"][there], signals["y"][there]))
 
 
 def test_restricting_is_the_bound_of_fewer_contexts():

@@ -57,7 +57,9 @@ def test_the_run_folder_holds_what_the_contract_says(run):
     assert set(probes) == {(m, u) for m in ("accuracy", "knn_accuracy") for u in ("all", 10)}
     for probe in probes.values():
         assert all(0.1 < probe[side] <= 1 for side in ("raw", "untrained", "learned"))
-    assert 1 < found["representation"]["effective_rank"] <= found["representation"]["dimension"] == 16
+    assert (
+        1 < found["representation"]["effective_rank"] <= found["representation"]["dimension"] == 16
+    )
     assert found["environment"]["seed"] == 0
     assert found["seconds"] > 0
 

@@ -2,6 +2,7 @@
 
 import math
 
+import jaxtyping
 import pytest
 import torch
 
@@ -148,7 +149,8 @@ def test_a_bound_knows_its_tiled_loss():
         )
 
 
-def test_bad_input_is_refused():
+def test_bad_input_is_refused(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as for a user
     x = torch.zeros(4, 3)
     for call, words in (
         (lambda: tiled.infonce(x, torch.zeros(4, 2), 1.0), r"\[4, 3\]"),

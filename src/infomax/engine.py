@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -26,7 +27,7 @@ from infomax.checkpoint import State
 from infomax.data import Batch, Contexts
 from infomax.distributed import gather
 from infomax.heldout import ceiling, measure, present
-from infomax.objective import Model
+from infomax.objective import Measured, Model
 from infomax.recipe import TrainSpec
 from infomax.records import Metric, MetricTerm, append_metric, keep_metrics
 from infomax.views import evaluate
@@ -48,6 +49,15 @@ class Trained:
     model: Model
     step: int
     best: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a line of metrics.jsonl was written."""
+
+    step: int
+    epoch: float
+    seconds: float
 
 
 def fit(
@@ -111,7 +121,8 @@ def fit(
                 for group in optimizer.param_groups:
                     group["lr"] = train.lr * schedule(step, total, train.warmup)
                 batch = batch.to(accelerator.device)
-                loss = model.loss(prepared(batch.signals, present(batch), gather))
+                measured = prepared(batch.signals, present(batch), gather)
+                loss = model.loss(measured)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -123,9 +134,9 @@ def fit(
                 if stop():
                     save(last)
                     raise Interrupted(f"state saved at step {step}; go on with --resume")
-            metric = validate(
-                model, contexts, train, step, epoch + 1, time.perf_counter() - started
-            )
+            now = Moment(step, epoch + 1, time.perf_counter() - started)
+            append_metric(out / "metrics.jsonl", metric_of(model, [measured], "train", now))
+            metric = validate(model, contexts, train, now)
             append_metric(out / "metrics.jsonl", metric)
             words = in_words(metric)
             if metric.objective > best:
@@ -196,27 +207,39 @@ def precision(asked: str) -> str:
     return {"float32": "no", "bfloat16": "bf16"}[asked]
 
 
-def validate(
-    model: Model, contexts: Contexts, train: TrainSpec, step: int, epoch: int, seconds: float
-) -> Metric:
+def validate(model: Model, contexts: Contexts, train: TrainSpec, now: Moment) -> Metric:
     """Value every term on the validation split, in evaluation mode."""
-    measured = list(measure(model, contexts, "validation", train.batch))
+    return metric_of(
+        model, list(measure(model, contexts, "validation", train.batch)), "validation", now
+    )
+
+
+@torch.no_grad()
+def metric_of(
+    model: Model, batches: list[list[Measured]], split: Literal["train", "validation"], now: Moment
+) -> Metric:
+    """The value of every term over some batches, as one line of metrics.jsonl."""
     terms = []
     for index, term in enumerate(model.objective.terms):
-        edge = term.edge
-        values = [float(edge.bound.value(*m[index].terms, **m[index].keywords)) for m in measured]
+        edge, measured = term.edge, [batch[index] for batch in batches]
+        values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
         terms.append(
             MetricTerm(
                 between=(str(edge.a), str(edge.b)),
                 bound=edge.bound.name.lower(),
                 side=edge.bound.side,
                 nats=sum(values) / len(values),
-                ceiling=ceiling(edge, [m[index] for m in measured]),
+                ceiling=ceiling(edge, measured),
             )
         )
     total = sum(t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True))
     return Metric(
-        step=step, epoch=epoch, split="validation", seconds=seconds, objective=total, terms=terms
+        step=now.step,
+        epoch=now.epoch,
+        split=split,
+        seconds=now.seconds,
+        objective=total,
+        terms=terms,
     )
 
 

@@ -49,8 +49,7 @@ def infonce(
     # The positive is taken out before, not after: no rounding of large scores, never above log K.
     value = -logmeanexp(s - positive[..., None], -1, keep)
     if two_sided:
-        anchors = s[..., columns] - positive[..., None, :]
-        value = (value - logmeanexp(anchors, -2, None if keep is None else keep[..., columns])) / 2
+        value = (value - _of_anchors(s, positive, columns, keep)) / 2
     return in_nats(value, of="scores")
 
 
@@ -199,13 +198,13 @@ def interpolated(
     if alpha == 0:
         return tuba(scores, log_baseline, positives=positives, mask=mask)
     s, positive, columns = paired(scores, positives, mask)
-    log_r = _baseline(log_baseline, s) + (math.log1p(-alpha) if alpha < 1 else -math.inf)
     keep = counted(columns, mask)
     negative = others(columns, s.shape[-1], mask)
-    log_m = logmeanexp(s, -2, keep)
-    joint = positive - torch.logaddexp(log_m + math.log(alpha), log_r)[..., columns]
+    log_m = _of_anchors(s, positive, columns, keep)
     if alpha == 1:
-        return in_nats(positive - log_m[..., columns], of="scores")
+        return in_nats(-log_m, of="scores")
+    log_r = _baseline(log_baseline, s) + math.log1p(-alpha)
+    joint = -torch.logaddexp(log_m + math.log(alpha), log_r[..., columns] - positive)
     size = (negative if keep is None else keep).expand(s.shape)
     k = (torch.ones_like(size) if keep is None else size).sum(-2).to(s.dtype)
     alone = negative.expand(s.shape).sum(-2).to(s.dtype)
@@ -216,6 +215,12 @@ def interpolated(
     value = 1 + joint.mean(-1) - marginal.clamp(max=1 / alpha)
     ceiling = (k[..., columns] / alpha).log().mean(-1)
     return in_nats(torch.minimum(value, ceiling), of="scores and log baseline")
+
+
+def _of_anchors(s: Tensor, positive: Tensor, columns: Tensor, keep: Mask) -> Tensor:
+    """log (1/K) Σ_k e^{s_kj - s_ij} in the column j of each row's positive."""
+    anchors = s[..., columns] - positive[..., None, :]
+    return logmeanexp(anchors, -2, None if keep is None else keep[..., columns])
 
 
 def _baseline(log_baseline: Tensor | float, s: Tensor) -> Float[Tensor, "... m"]:

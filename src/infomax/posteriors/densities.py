@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from infomax.gaussian import products
+
 LOG_2PI = math.log(2 * math.pi)
 NARROWEST, WIDEST = -10.0, 10.0  # log-variances: a deviation of 0.0067 to 148
 
@@ -74,17 +76,24 @@ class Posterior(Density):
         return -0.5 * (unit.square() + self.log_var + LOG_2PI).sum(-1)
 
     def log_prob_pairs(self, y: Float[Tensor, "... n d"]) -> Float[Tensor, "... n m"]:
-        """All pairs: log p(y_i | x_j), by two matmuls.
+        """All pairs: log p(y_i | x_j), by one matmul; float32 or the wider dtype of y."""
+        rows, columns = self.separated(y)
+        return products(rows, columns).to(torch.promote_types(y.dtype, torch.float32))
+
+    def separated(
+        self, y: Float[Tensor, "... n d"]
+    ) -> tuple[Float[Tensor, "... n f"], Float[Tensor, "... m f"]]:
+        """Factors of all pairs, log p(y_i | x_j) = rows_i · columns_j, for the tiled bounds.
 
         (y − μ)²/σ² is expanded, which cancels badly when σ is small, so it is done about the
-        centre of the means and in float64; the result has the dtype of y (float32 at least).
+        centre of the means and in float64.
         """
-        z, mean, log_var = y.double(), self.mean.double(), self.log_var.double()
+        mean, log_var = self.mean.double(), self.log_var.double()
         centre = mean.detach().mean(-2, keepdim=True)
-        z, mean, precision = z - centre, mean - centre, (-log_var).exp()
-        square = z.square() @ precision.mT - 2 * z @ (precision * mean).mT
-        alone = (precision * mean.square() + log_var + LOG_2PI).sum(-1).unsqueeze(-2)
-        return (-0.5 * (square + alone)).to(torch.promote_types(y.dtype, torch.float32))
+        y, mean, precision = y.double() - centre, mean - centre, (-log_var).exp()
+        alone = (precision * mean.square() + log_var + LOG_2PI).sum(-1, keepdim=True)
+        rows = torch.cat([y.square(), y, torch.ones_like(y[..., :1])], -1)
+        return rows, torch.cat([-0.5 * precision, precision * mean, -0.5 * alone], -1)
 
     def entropy(self) -> Float[Tensor, "... m"]:
         """Differential entropy of each posterior, ½ Σ_k (1 + log 2π + log σ_k²), in nats."""
@@ -119,7 +128,7 @@ class MixtureDensity(Density):
 
     def log_prob(self, y: Float[Tensor, "... m d"]) -> Float[Tensor, "... m"]:
         """Paired: log q(y_i | x_i), in nats."""
-        each = Posterior(self.mean, self.log_var).log_prob(y.unsqueeze(-2))
+        each = Posterior(self.mean, self.log_var).log_prob(y.unsqueeze(-2).expand_as(self.mean))
         return torch.logsumexp(self.logits.log_softmax(-1) + each, -1)
 
     def log_prob_pairs(self, y: Float[Tensor, "... n d"]) -> Float[Tensor, "... n m"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 ROOT = ""
@@ -24,6 +24,7 @@ class Node:
     kind: str  # of a signal: picture, sound, text, vector, series; slice, augment, features, middle
     thumbnail: str | None = None
     half: str | None = None
+    probed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -
     views = recipe.get("views")
     specs: dict[str, Any] = dict(views) if isinstance(views, dict) else {}
     specs = {str(k): v if isinstance(v, dict) else {} for k, v in specs.items()}
+    asked = recipe.get("evaluate")
+    probed = asked.get("view") if isinstance(asked, dict) else None
     found: dict[str, Node] = {}
     plain = {s.get("signal"): name for name, s in specs.items() if set(s) == {"signal"}}
     for name, spec in specs.items():
@@ -75,7 +78,7 @@ def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -
             )
     for name in ends:
         found.setdefault(name, Node(name=name, parent=ROOT, made="", kind="features"))
-    return list(found.values())
+    return [replace(node, probed=node.name == probed) for node in found.values()]
 
 
 def _signal(name: str, signal: str, picture: str | None, recipe: Mapping[str, Any]) -> Node:
@@ -113,7 +116,7 @@ def _made(steps: Mapping[str, Any]) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return " ".join(str(value.get("kind", "")) or f"{k} {_plain(v)}" for k, v in value.items())
+        return str(value.get("kind") or " ".join(f"{k} {_plain(v)}" for k, v in value.items()))
     if isinstance(value, list):
         return " + ".join(_plain(v) for v in value)
     return str(value)

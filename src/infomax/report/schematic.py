@@ -32,8 +32,9 @@ class Size:
 
 
 ROOM = 996.0  # the widest drawing that fits the page without scrolling
+PHONE = 330.0  # the same on a phone 390 pixels wide
 WIDE = Size(columns=True, step=196, card=156, height=46, row=64, lane=22, label=150)
-NARROW = Size(columns=False, step=20, card=138, height=42, row=56, lane=13, label=100)
+NARROW = Size(columns=False, step=16, card=138, height=40, row=52, lane=11, label=84)
 
 
 def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "") -> Markup:
@@ -41,7 +42,7 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
     ends = {end for edge in edges for end in (edge.a, edge.b)}
     at = places(views, ends, size.columns)
     size = _fitted(size, at, edges)
-    context = 92.0 if size.columns else size.card
+    context = 104.0 if size.columns else size.card
     shift = context + 36 - size.step if size.columns else 0.0
 
     def box(name: str) -> Box:
@@ -74,15 +75,17 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
 
 
 def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -> Size:
-    """Narrow the columns of a deep graph, so that it fits the page."""
-    longest = [max(len(e.value) * 7.8, len(e.below) * 6.6) for e in edges]
+    """Narrow the columns (or the cards) of a deep graph, so that it fits the page."""
+    wide, small = (7.8, 6.6) if size.columns else (6.7, 5.6)
+    longest = [max(len(e.value) * wide, len(e.below) * small) for e in edges]
     size = replace(size, label=max([size.label if edges else 0.0, *longest]))
-    if not size.columns:
-        return size
     rows = [sorted((float(at[e.a][1]), float(at[e.b][1]))) for e in edges]
     bends = max(lanes([(low, high) for low, high in rows]), default=0) * size.lane
-    depth = max(depth for depth, _ in at.values())
-    step = (ROOM - 92 - 46 - bends - size.label) / max(1, depth)
+    depth = max(1, *(depth for depth, _ in at.values()))
+    if not size.columns:
+        left = PHONE - 34 - bends - size.label - depth * size.step
+        return replace(size, card=max(100.0, min(size.card, left)))
+    step = (ROOM - 104 - 46 - bends - size.label) / depth
     step = max(146.0, min(size.step, step))
     return replace(size, step=step, card=step - (40 if step > 180 else 30))
 
@@ -116,22 +119,30 @@ def _card(view: Node, box: Box, size: Size, used: bool) -> Markup:
     left, y, width = box
     top, room = y - size.height / 2, size.height
     frame = {"x": left, "y": top, "width": width, "height": room, "rx": 9}
-    side = room - 12
-    text = left + side + 15
-    letters = int((width - side - 20) / 6.4)
+    side = room - 12 if size.columns else 22
+    text = left + side + (15 if size.columns else 11)
+    letters = int((left + width - text - 3) / 6.6)
     return el(
         "g",
         {"class": f"view {view.kind}" + ("" if used else " passive")},
         el("title", {}, f"{view.name}: {view.made}" if view.made else view.name),
         el("rect", frame),
-        face(view, left + 6, top + 6, side),
+        face(view, left + 6, y - side / 2, side),
         el(
             "text",
             {"x": text, "y": y - 2 if view.made else y + 4, "class": "name"},
             shorten(view.name, letters),
         ),
         el("text", {"x": text, "y": y + 13, "class": "made"}, shorten(view.made, letters + 1)),
+        _badge("probed", left + width - 8, top) if view.probed else "",
     )
+
+
+def _badge(text: str, right: float, y: float) -> Markup:
+    width = 6.4 * len(text) + 8
+    frame = {"x": right - width, "y": y - 7, "width": width, "height": 14, "rx": 7}
+    middle = {"x": right - width / 2, "y": y + 3.5, "text-anchor": "middle"}
+    return el("g", {"class": "badge"}, el("rect", frame), el("text", middle, text))
 
 
 def _brackets(
@@ -153,8 +164,8 @@ def _brackets(
     tips = [(attach(e.a, i, False), attach(e.b, i, e.a == e.b)) for i, e in enumerate(edges)]
     spans = [(min(a[1], b[1]), max(a[1], b[1])) for a, b in tips]
     lane = lanes(spans)
-    first = right + 26
-    label = first + (max(lane, default=0)) * size.lane + 20
+    first = right + (26 if size.columns else 18)
+    label = first + (max(lane, default=0)) * size.lane + (20 if size.columns else 13)
     rows = spread([(low + high) / 2 for low, high in spans], 40, 20)
     out = []
     for i, edge in enumerate(edges):

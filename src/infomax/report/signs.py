@@ -19,9 +19,7 @@ def face(view: Node, x: float, y: float, side: float) -> Markup:
         return el("rect", {"class": kind, **place, "rx": 1.5})
 
     def line(path: str) -> Markup:
-        numbers = [
-            word if word.isalpha() else f"{float(word) * u:.1f}" for word in path.split()
-        ]
+        numbers = [word if word.isalpha() else f"{float(word) * u:.1f}" for word in path.split()]
         move = f"translate({x:.1f} {y:.1f})"
         return el("path", {"class": "sign line", "d": " ".join(numbers), "transform": move})
 

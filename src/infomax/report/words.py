@@ -57,9 +57,15 @@ def with_error(value: float, error: float) -> str:
     return f"{nats(value, error)} ± {max(error, 10**-digits if error else 0):.{digits}f}"
 
 
+def error(value: float, stderr: float) -> str:
+    """Write ``± 0.02 · ``, or nothing where there is no error."""
+    _, plus, amount = with_error(value, stderr).partition("± ")
+    return f"± {amount} · " if plus else ""
+
+
 def percent(value: float | None) -> str:
     """Write a share as a percentage with one decimal."""
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f} %"
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}\u00a0%"
 
 
 def pair(term: Term) -> str:
@@ -79,7 +85,7 @@ def headline(results: Results | None) -> str:
     if shows_nothing(term):
         return f"No shared information could be shown between {pair(term)}."
     amount = with_error(term.nats, term.stderr)
-    return f"{pair(term)} share {WORDS[term.side]} {amount} nats."
+    return f"The views {pair(term)} share {WORDS[term.side]} {amount} nats."
 
 
 def main(terms: Sequence[Term]) -> Term | None:
@@ -113,7 +119,7 @@ def meaning(term: Term) -> list[str]:
         small = gap <= max(0.05, 0.05 * abs(term.nats))
         out.append(
             f"On the training contexts the same number is {nats(term.train_nats)}: "
-            + ("nearly the same." if small else f"{nats(gap)} nats of that are memory.")
+            + ("nearly the same." if small else f"{nats(gap)} of it do not carry over to new ones.")
         )
     if math.isfinite(term.control_nats):
         error = term.stderr if math.isfinite(term.stderr) else 0.0
@@ -125,14 +131,29 @@ def meaning(term: Term) -> list[str]:
     return out
 
 
-def probe_sentence(probe: Probe) -> str:
+def probe_sentence(probe: Probe, contexts: int | None) -> str:
     """Compare the learned view with the raw input and the untrained encoder."""
-    labels = "all labels" if probe.labels_used == "all" else f"{probe.labels_used} labels a class"
+    error = probe_error(probe, contexts) or 0.0
+    raw = _gain(probe.learned, probe.raw, "the raw input", error)
+    untrained = _gain(probe.learned, probe.untrained, "the untrained encoder", error)
     return (
-        f"With {labels}, {method(probe)} reads {probe.label} from {probe.view} with "
-        f"{percent(probe.learned)} accuracy: {_gain(probe, probe.raw, 'the raw input')} and "
-        f"{_gain(probe, probe.untrained, 'the untrained encoder')}."
+        f"With {labels(probe)}, {method(probe)} reads {probe.label} from {probe.view} with "
+        f"{percent(probe.learned)} accuracy: {raw}; {untrained}."
     )
+
+
+def probe_error(probe: Probe, contexts: int | None) -> float | None:
+    """Give the standard error of the learned accuracy: as recorded, or that of a proportion."""
+    if probe.stderr is not None and math.isfinite(probe.stderr):
+        return probe.stderr
+    if not contexts or not 0 <= probe.learned <= 1:
+        return None
+    return math.sqrt(probe.learned * (1 - probe.learned) / contexts)
+
+
+def labels(probe: Probe) -> str:
+    """Say how many labels a probe was given."""
+    return "all labels" if probe.labels_used == "all" else f"{probe.labels_used} labels a class"
 
 
 def method(probe: Probe) -> str:
@@ -142,15 +163,15 @@ def method(probe: Probe) -> str:
     )
 
 
-def _gain(probe: Probe, baseline: float, of: str) -> str:
-    if not math.isfinite(baseline):
-        return f"{of} was not measured"
-    gain = probe.learned - baseline
-    error = probe.stderr if probe.stderr is not None and math.isfinite(probe.stderr) else 0.0
-    if abs(gain) <= max(2 * error, 0.0005):
-        return f"no different from {of} ({percent(baseline)})"
+def _gain(learned: float, baseline: float, of: str, error: float) -> str:
+    if not math.isfinite(baseline) or not math.isfinite(learned):
+        return f"{of} was not compared"
+    gain = learned - baseline
     side = "above" if gain > 0 else "below"
-    return f"{abs(100 * gain):.1f} points {side} {of} ({percent(baseline)})"
+    doubt = " (within two standard errors)" if abs(gain) <= 2 * error else ""
+    if abs(gain) < 0.0005:
+        return f"the same as {of}"
+    return f"{abs(100 * gain):.1f} points {side} {of}, {percent(baseline)}{doubt}"
 
 
 def _factor(ratio: float) -> str:
@@ -164,7 +185,7 @@ def duration(seconds: float) -> str:
 
     Example:
         >>> duration(93.1), duration(40.2), duration(7300)
-        ('1 min 33 s', '40 s', '2 h 2 min')
+        ('1 min 33 s', '40 s', '2 h 1 min')
     """
     if not math.isfinite(seconds):
         return "–"
