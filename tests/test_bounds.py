@@ -262,7 +262,8 @@ def test_bfloat16_is_the_float32_of_the_same_numbers(name):
 def test_gradients_against_finite_differences(name):
     s = matrix(3, 4).requires_grad_()
     assert gradcheck(ALL[name], s)
-    positives, mask = torch.tensor([3, 0, 0]), torch.rand(3, 4) < 0.7
+    positives = torch.tensor([3, 0, 0])
+    mask = torch.rand(3, 4, generator=torch.Generator().manual_seed(0)) < 0.7
     mask[:, 1] = True
     assert gradcheck(lambda v: ALL[name](v, positives=positives, mask=mask), s)
 
@@ -318,7 +319,7 @@ def test_optimal_critics_reach_the_truth(nats):
 @pytest.mark.parametrize("quality", [1.0, 0.6])
 def test_sides_hold_at_any_critic(nats, k, quality):
     """Every lower bound stays below the truth in the mean, every upper one above, small K too."""
-    log_p, log_r = gaussian(1600 // k, k, nats, seed=k)
+    log_p, log_r = (g.unflatten(0, (20, -1)) for g in gaussian(4000 // k // 20 * 20, k, nats))
     t = quality * (log_p - log_r[..., None])
     for bound in bounds.ALL:
         if bound.needs == "scores":
@@ -374,7 +375,7 @@ def test_ceilings_hold_however_good_the_critic(k):
     ):
         ceiling = bound.ceiling(k)
         assert bound.value(perfect).item() == pytest.approx(ceiling, abs=1e-5)
-        assert bound.value(matrix(k, k)).item() < ceiling
+        assert bound.value(matrix(k, k)).item() <= ceiling
     assert bounds.Interpolated(alpha=0.1).ceiling(k) == pytest.approx(math.log(k / 0.1))
     for bound in (bounds.NWJ, bounds.JS, bounds.Rate, bounds.SMILE, bounds.LeaveOneOut):
         assert bound.ceiling(k) is None
@@ -501,6 +502,11 @@ def test_bad_matrices_are_refused(name):
 def test_a_mask_without_negatives_is_refused(name):
     with pytest.raises(InfomaxError, match="negative"):
         ALL[name](torch.zeros(3, 3), mask=torch.eye(3).bool())
+    if name == "leave_one_out":  # every row has a denominator of its own
+        with pytest.raises(InfomaxError, match="negative"):
+            ALL[name](
+                torch.zeros(3, 3), mask=torch.tensor([[1, 1, 1], [1, 1, 1], [0, 0, 1]]).bool()
+            )
 
 
 @pytest.mark.usefixtures("as_in_use")

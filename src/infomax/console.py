@@ -83,7 +83,7 @@ def table(results: Results) -> None:
     """Print held-out nats and probes, each beside its baselines and controls."""
     nats = Table(title="Mutual information, held out (nats)", title_justify="left")
     for name in ("between", "bound", "side", "nats", "ceiling", "train", "shuffled", "verdict"):
-        nats.add_column(name, justify="right" if name in _NUMBERS else "left")
+        nats.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     for term in results.terms:
         nats.add_row(*_term(term))
     out.print(nats)
@@ -106,15 +106,15 @@ def table(results: Results) -> None:
 
 
 _NUMBERS = {"nats", "ceiling", "train", "shuffled", "raw", "untrained", "learned"}
-_SIDES = {"lower": "at least", "upper": "at most", "estimate": "about"}
+_SIGNS = {"lower": "≥", "upper": "≤", "estimate": "≈"}
 
 
 def _term(term: Term) -> list[str]:
     return [
-        " - ".join(term.between),
+        "-".join(term.between),
         term.bound,
-        f"{term.side} ({_SIDES[term.side]})",
-        f"{term.nats:.2f} ± {term.stderr:.2f}",
+        term.side,
+        f"{_SIGNS[term.side]} {term.nats:.2f} ± {term.stderr:.2f}",
         "-" if term.ceiling is None else f"{term.ceiling:.2f}",
         f"{term.train_nats:.2f}",
         f"{term.control_nats:.2f}",

@@ -18,16 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from infomax import gaussian
 from infomax._errors import InfomaxError
 from infomax._layers import Hidden, mlp
-from infomax.gaussian import (
-    canonical,
-    gaussian_log_ratio,
-    gaussianize,
-    products,
-    rank_knots,
-    shrunk_correlation,
-)
+from infomax.gaussian import products
 
 
 class Separable(nn.Module):
@@ -39,7 +33,7 @@ class Separable(nn.Module):
         dim: width of the space in which the views meet.
         hidden: widths of the hidden layers of both towers; () for linear towers.
 
-    Source: Poole et al. 2019 (arXiv 1905.06922), section 3; van den Oord et al. 2018 (1807.03748).
+    Source: Poole et al. 2019 (arXiv 1905.06922), section 3.
 
     Example:
         >>> Separable(dim=8)(torch.randn(4, 3), torch.randn(5, 7)).shape
@@ -273,32 +267,34 @@ class GaussianStarted(nn.Module):
                 fix="drop rows with missing values, or give more pairs",
             )
         x, y = x_train.detach(), y_train.detach()
-        for name, (values, scores) in (("x", rank_knots(x)), ("y", rank_knots(y))):
+        for name, (values, scores) in (
+            ("x", gaussian.rank_knots(x)),
+            ("y", gaussian.rank_knots(y)),
+        ):
             self.register_buffer(f"values_{name}", values)
             self.register_buffer(f"scores_{name}", scores)
-        z = torch.cat([self._gaussianize_x(x), self._gaussianize_y(y)], -1).double()
-        wx, wy, rho = canonical(shrunk_correlation(z), x.shape[-1])
+        z, w = self._gaussianized(x, y)
+        correlation = gaussian.shrunk_correlation(torch.cat([z, w], -1).double())
+        wx, wy, rho = gaussian.canonical(correlation, x.shape[-1])
         for name, fitted in (("wx", wx), ("wy", wy), ("rho", rho)):
             self.register_buffer(name, fitted.to(x.dtype))
         self.net = Joint(hidden=hidden)
         with torch.no_grad():
-            self.net(z[:2, : x.shape[-1]].to(x.dtype), z[:2, x.shape[-1] :].to(y.dtype))
+            self.net(z[:2], w[:2])  # sizes it
             self.net.rest[-1].weight.zero_()  # type: ignore[operator]
             self.net.rest[-1].bias.zero_()  # type: ignore[operator]
 
-    def _gaussianize_x(self, x: Tensor) -> Tensor:
-        return gaussianize(x, self.values_x, self.scores_x)
-
-    def _gaussianize_y(self, y: Tensor) -> Tensor:
-        return gaussianize(y, self.values_y, self.scores_y)
+    def _gaussianized(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        z = gaussian.gaussianize(x, self.values_x, self.scores_x)
+        return z, gaussian.gaussianize(y, self.values_y, self.scores_y)
 
     def forward(
         self, x: Float[Tensor, "... n dx"], y: Float[Tensor, "... m dy"]
     ) -> Float[Tensor, "... n m"]:
         """Scores of all pairs; before training, the Gaussian's log-ratio."""
-        z, w = self._gaussianize_x(x), self._gaussianize_y(y)
+        z, w = self._gaussianized(x, y)
         scores: Tensor = self.net(z, w)
-        return gaussian_log_ratio(z @ self.wx, w @ self.wy, self.rho) + scores
+        return gaussian.gaussian_log_ratio(z @ self.wx, w @ self.wy, self.rho) + scores
 
     def ceiling(self, k: int) -> float | None:
         """None: any score can be reached."""

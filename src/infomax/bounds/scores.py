@@ -60,7 +60,7 @@ def of_log_ratio(t: Tensor, positive: Tensor, columns: Tensor, mask: Mask) -> Te
     and negatives alike, so that the result is the bound of the bent guess, still a lower bound.
     """
     negative = others(columns, t.shape[-1], mask)
-    return bend(positive).mean(-1) - logmeanexp(bend(t), (-2, -1), negative).exp() + 1
+    return 1.03 * bend(positive).mean(-1) - logmeanexp(bend(t), (-2, -1), negative).exp() + 1
 
 
 def nwj(scores: Scores, *, positives: Positives = None, mask: Mask = None) -> Nats:
@@ -218,7 +218,7 @@ def interpolated(
 
 
 def _of_anchors(s: Tensor, positive: Tensor, columns: Tensor, keep: Mask) -> Tensor:
-    """log (1/K) Σ_k e^{s_kj - s_ij} in the column j of each row's positive."""
+    """Give log (1/K) Σ_k e^{s_kj - s_ij} in the column j of each row's positive."""
     anchors = s[..., columns] - positive[..., None, :]
     return logmeanexp(anchors, -2, None if keep is None else keep[..., columns])
 

@@ -35,7 +35,7 @@ class ConvNet(nn.Module):
         *,
         width: int = 32,
         stages: int = 3,
-        grid: int = 1,
+        grid: int = 2,
         dim: int | None = None,
         channels: int | None = None,
     ) -> None:

@@ -33,6 +33,18 @@ def soft_clamp(
     return middle + half * u * torch.rsqrt(1 + u.square())
 
 
+def soft_unclamp(value: Float[Tensor, "..."], low: float, high: float) -> Float[Tensor, "..."]:
+    """Invert `soft_clamp`; values at or beyond a bound are first brought just inside it.
+
+    Example:
+        >>> soft_unclamp(soft_clamp(torch.tensor([3.0]), -10, 10), -10, 10)
+        tensor([3.])
+    """
+    middle, half = (low + high) / 2, (high - low) / 2
+    v = ((value - middle) / half).clamp(-0.999, 0.999)
+    return middle + half * v * torch.rsqrt(1 - v.square())
+
+
 class Density(ABC):
     """p(· | x_1), …, p(· | x_m): m densities, one for each x, seen through their log-values."""
 
@@ -142,7 +154,7 @@ class MixtureDensity(Density):
         """One draw from each; no gradients through the choice of the component."""
         weights = self.logits.softmax(-1)
         chosen = torch.multinomial(weights.flatten(0, -2), 1, generator=generator)
-        index = chosen.view(*weights.shape[:-1], 1, 1).expand(*self.mean.shape[:-2], 1, -1)
+        index = chosen.view(*weights.shape[:-1], 1, 1).expand_as(self.mean[..., :1, :])
         mean, log_var = (t.gather(-2, index).squeeze(-2) for t in (self.mean, self.log_var))
         return Posterior(mean, log_var).sample(generator)
 

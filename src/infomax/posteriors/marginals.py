@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
 from infomax.gaussian import shrunk_correlation
-from infomax.posteriors.densities import LOG_2PI, soft_clamp
+from infomax.posteriors.densities import LOG_2PI, soft_clamp, soft_unclamp
 from infomax.posteriors.flow import identity_spline_flow
 
 DIAGONAL = 6.0  # the log-diagonal of a precision factor stays within ±6: deviations 0.0025 to 403
@@ -114,7 +114,8 @@ class MixtureMarginal(Marginal):
         self.logits.copy_(weights.log())
         self.mean.copy_(mean)
         self.below.copy_(factor)
-        self.log_diagonal.copy_(factor.diagonal(dim1=-2, dim2=-1).log())
+        log_diagonal = factor.diagonal(dim1=-2, dim2=-1).log()
+        self.log_diagonal.copy_(soft_unclamp(log_diagonal, -DIAGONAL, DIAGONAL))
 
 
 class GaussianMarginal(Marginal):

@@ -13,6 +13,7 @@ from infomax.report.folder import Atlas
 
 MOST_POINTS = 2000
 TILE = 48  # pixels; the largest thumbnail kept
+PNG_BYTES = 1_500_000  # small pictures stay exact
 SHEET_BYTES = 4_000_000
 
 
@@ -58,7 +59,9 @@ def sheet(pictures: np.ndarray) -> dict[str, Any]:
     padded[:n] = tiles
     whole = padded.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     whole = whole.reshape(rows * height, columns * width, channels)
-    uri = ""
+    uri = _uri(whole, "PNG", {"optimize": True})
+    if len(uri) <= PNG_BYTES:
+        return {"sheet": uri, "tile": [width, height], "columns": columns}
     for quality in (88, 70, 45, 20):
         uri = _uri(whole, "JPEG", {"quality": quality, "optimize": True})
         if len(uri) <= SHEET_BYTES:

@@ -74,7 +74,8 @@ def collect(metrics: Sequence[Metric], results: Results | None) -> list[Curve]:
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     step = max(1, -(-len(points) // MOST_POINTS))
-    return sorted(points[::-1][::step])  # the last point always stays
+    kept = sorted(points[::-1][::step])  # the last point always stays
+    return [(round(epoch, 4), round(value, 4)) for epoch, value in kept]
 
 
 def draw(curve: Curve, color: int) -> Markup:
@@ -86,7 +87,7 @@ def draw(curve: Curve, color: int) -> Markup:
     values += [end] if end is not None else []
     low, high = min(0.0, *values), max(0.0, *values)
     ceiling = curve.ceiling
-    shown = ceiling is not None and ceiling <= 3 * max(high, 0.1)
+    shown = ceiling is not None and ceiling <= 4 * max(high, 0.1)
     top = max(high, ceiling if shown and ceiling else 0.0)
     span = (top - low) or 1.0
     low, top = (low - 0.04 * span if low < 0 else 0.0), top + 0.08 * span

@@ -82,9 +82,12 @@
       return `hsl(${hue} ${label % 10 === 9 ? 25 : 68}% ${light}%)`;
     };
     const shown = (i) => !chosen.size || chosen.has(data.label[i]);
-    const scale = () => (Math.min(canvas.clientWidth, canvas.clientHeight) / 1090) * view.zoom;
+    const extent = (values) => Math.max(...values) - Math.min(...values) || 1;
+    const [wide, tall] = [extent(data.x), extent(data.y)];
+    const scale = () =>
+      Math.min((canvas.clientWidth - 50) / wide, (canvas.clientHeight - 90) / tall) * view.zoom;
     const px = (i) => canvas.clientWidth / 2 + (data.x[i] - view.x) * scale();
-    const py = (i) => canvas.clientHeight / 2 + (data.y[i] - view.y) * scale();
+    const py = (i) => canvas.clientHeight / 2 + 12 + (data.y[i] - view.y) * scale();
     const tile = (i, target, x, y, w, h) => {
       const [tw, th] = data.tile;
       target.drawImage(sheet, (i % data.columns) * tw, Math.floor(i / data.columns) * th, tw, th, x, y, w, h);
@@ -98,28 +101,31 @@
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       const as = pictures && pictures.getAttribute("aria-pressed") === "true" && sheet;
       const radius = Math.min(7, 3.1 * Math.sqrt(view.zoom)) * (count > 1200 ? 0.9 : 1.15);
+      const height = data.tile ? data.tile[1] / data.tile[0] : 1;
+      const framed = (i, size) => {
+        const [x, y, h] = [px(i), py(i), size * height];
+        context.globalAlpha = 1;
+        context.fillStyle = color(data.label && data.label[i]);
+        context.fillRect(x - size / 2 - 1.5, y - h / 2 - 1.5, size + 3, h + 3);
+        tile(i, context, x - size / 2, y - h / 2, size, h);
+      };
       const size = 20 * Math.min(3, Math.sqrt(view.zoom));
       for (const pass of [false, true]) {
         for (let i = 0; i < count; i++) {
           if (shown(i) !== pass) continue;
-          const x = px(i), y = py(i);
-          context.globalAlpha = pass ? 0.82 : 0.08;
-          const paint = color(data.label && data.label[i]);
           if (as && pass) {
-            const h = (size * data.tile[1]) / data.tile[0];
-            context.globalAlpha = 1;
-            context.fillStyle = paint;
-            context.fillRect(x - size / 2 - 1.5, y - h / 2 - 1.5, size + 3, h + 3);
-            tile(i, context, x - size / 2, y - h / 2, size, h);
-          } else {
-            context.fillStyle = paint;
-            context.beginPath();
-            context.arc(x, y, radius, 0, 7);
-            context.fill();
+            framed(i, size);
+            continue;
           }
+          context.globalAlpha = pass ? 0.82 : 0.08;
+          context.fillStyle = color(data.label && data.label[i]);
+          context.beginPath();
+          context.arc(px(i), py(i), radius, 0, 7);
+          context.fill();
         }
       }
-      if (at >= 0) {
+      if (at >= 0 && as) framed(at, 2.2 * size);
+      else if (at >= 0) {
         context.globalAlpha = 1;
         context.lineWidth = 2.5;
         context.strokeStyle = getComputedStyle(document.body).color;

@@ -32,7 +32,7 @@ class Size:
 
 
 ROOM = 996.0  # the widest drawing that fits the page without scrolling
-PHONE = 330.0  # the same on a phone 390 pixels wide
+PHONE = 336.0  # the same on a phone 390 pixels wide
 WIDE = Size(columns=True, step=196, card=156, height=46, row=64, lane=22, label=150)
 NARROW = Size(columns=False, step=16, card=138, height=40, row=52, lane=11, label=84)
 
@@ -76,7 +76,7 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
 
 def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -> Size:
     """Narrow the columns (or the cards) of a deep graph, so that it fits the page."""
-    wide, small = (7.8, 6.6) if size.columns else (6.7, 5.6)
+    wide, small = (7.8, 6.6) if size.columns else (7.4, 5.9)
     longest = [max(len(e.value) * wide, len(e.below) * small) for e in edges]
     size = replace(size, label=max([size.label if edges else 0.0, *longest]))
     rows = [sorted((float(at[e.a][1]), float(at[e.b][1]))) for e in edges]
@@ -87,7 +87,7 @@ def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -
         return replace(size, card=max(100.0, min(size.card, left)))
     step = (ROOM - 104 - 46 - bends - size.label) / depth
     step = max(146.0, min(size.step, step))
-    return replace(size, step=step, card=step - (40 if step > 180 else 30))
+    return replace(size, step=step, card=step - (40 if step > 180 else 24))
 
 
 def _wire(parent: Box, child: Box, size: Size) -> Markup:
@@ -121,19 +121,19 @@ def _card(view: Node, box: Box, size: Size, used: bool) -> Markup:
     frame = {"x": left, "y": top, "width": width, "height": room, "rx": 9}
     side = room - 12 if size.columns else 22
     text = left + side + (15 if size.columns else 11)
-    letters = int((left + width - text - 3) / 6.6)
+    fits = left + width - text - 5
+    font = max(10.5, min(13.5 if size.columns else 12.0, fits / (0.65 * len(view.name))))
+    name = shorten(view.name, max(3, int(fits / (0.65 * font) + 0.01)))
+    style = {"class": "name", "style": f"font-size:{font:.1f}px"}
+    made = shorten(view.made, max(3, int(fits / (6.3 if size.columns else 5.6))))
     return el(
         "g",
         {"class": f"view {view.kind}" + ("" if used else " passive")},
         el("title", {}, f"{view.name}: {view.made}" if view.made else view.name),
         el("rect", frame),
         face(view, left + 6, y - side / 2, side),
-        el(
-            "text",
-            {"x": text, "y": y - 2 if view.made else y + 4, "class": "name"},
-            shorten(view.name, letters),
-        ),
-        el("text", {"x": text, "y": y + 13, "class": "made"}, shorten(view.made, letters + 1)),
+        el("text", {"x": text, "y": y - 2 if view.made else y + 4, **style}, name),
+        el("text", {"x": text, "y": y + 13, "class": "made"}, made),
         _badge("probed", left + width - 8, top) if view.probed else "",
     )
 

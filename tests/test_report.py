@@ -1,0 +1,469 @@
+"""A report is made from a run folder alone: everything is on it, nothing comes from elsewhere."""
+
+import html
+import json
+import math
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import yaml
+
+from infomax import InfomaxError
+from infomax.records import (
+    Metric,
+    MetricTerm,
+    Probe,
+    Representation,
+    Results,
+    Retrieval,
+    Term,
+    append_metric,
+    write_json_atomic,
+)
+from infomax.report import write
+from infomax.report.atlas import sheet
+from infomax.report.graph import ROOT, Node, lanes, nodes, places, spread
+from infomax.report.words import headline, meaning, probe_sentence
+
+EVIL = "</script><img src=x onerror=document.title='evil'>"
+RECIPE = {
+    "name": "made-up",
+    "paper": f"Nobody 2020 {EVIL}",
+    "data": {
+        "source": "csv",
+        "signals": {"picture": {"kind": "picture"}, "voice": {"kind": "sound"}},
+    },
+    "views": {
+        "picture": {"signal": "picture"},
+        "top": {"of": "picture", "half": "top"},
+        "z_top": {"of": "top", "encode": "eye"},
+        "middle": {"of": "top", "encode": "eye", "at": "stage2"},
+        "voice": {"signal": "voice"},
+        "late": {"of": "voice", "window": {"second": 5.0, "length": 1.0}},
+        "z_voice": {"of": "late", "encode": "ear"},
+    },
+    "maximize": [
+        {"between": ["z_top", "z_voice"], "bound": "infonce"},
+        {"between": ["middle", "z_voice"], "bound": "smile"},
+    ],
+    "minimize": [{"between": ["top", "z_top"], "bound": "rate"}],
+    "evaluate": {"view": "z_top"},
+}
+ENDS = [("z_top", "z_voice"), ("middle", "z_voice"), ("top", "z_top")]
+
+
+def results(**changes):
+    shared = {"contexts": 1000, "train_nats": 4.44}
+    first, second, third = ENDS
+    known = {
+        "recipe": "made-up",
+        "paper": RECIPE["paper"],
+        "verdict": "saturated",
+        "terms": [
+            Term(
+                between=first,
+                bound="infonce",
+                side="lower",
+                nats=2.913,
+                stderr=0.0213,
+                ceiling=6.24,
+                control_nats=-0.5,
+                verdict="saturated",
+                why=f"because {EVIL}",
+                **shared,
+            ),
+            Term(between=second, bound="smile", side="estimate", nats=1.017, stderr=0.4, **shared),
+            Term(
+                between=third,
+                bound="rate",
+                side="upper",
+                nats=7.7,
+                stderr=0.03,
+                weight=-0.001,
+                **shared,
+            ),
+        ],
+        "probes": [
+            Probe(
+                view="z_top",
+                label=f"label {EVIL}",
+                metric=metric,
+                labels_used=used,
+                raw=0.614,
+                untrained=0.523,
+                learned=0.777,
+            )
+            for metric in ("accuracy", "knn_accuracy")
+            for used in ("all", 10)
+        ],
+        "retrieval": [
+            Retrieval(source="picture", target="voice", candidates=987, recall={1: 0.313})
+        ],
+        "representation": Representation(effective_rank=33.3, dimension=64),
+        "data": {
+            "name": "made",
+            "fingerprint": "f00d",
+            "contexts": {"test": 1000},
+            "skipped": [EVIL],
+        },
+        "environment": {"infomax": "0.1", "command": f"infomax train {EVIL}", "seed": 7},
+    }
+    return Results(**(known | changes))
+
+
+def make(run, *, recipe=True, metrics=True, atlas=True, pictures=True, points=60, **changes):
+    run.mkdir(exist_ok=True)
+    if recipe:
+        (run / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    for epoch in range(6 if metrics else 0):
+        for split in ("train", "validation"):
+            terms = [
+                MetricTerm(between=ends, bound=bound, side=side, nats=epoch / 2, ceiling=ceiling)
+                for ends, bound, side, ceiling in zip(
+                    ENDS,
+                    ("infonce", "smile", "rate"),
+                    ("lower", "estimate", "upper"),
+                    (6.24, None, None),
+                    strict=True,
+                )
+            ]
+            append_metric(
+                run / "metrics.jsonl", Metric(step=epoch, epoch=epoch, split=split, terms=terms)
+            )
+    if atlas:
+        random = np.random.default_rng(0)
+        held = {
+            "points": random.normal(size=(points, 2)).astype(np.float32),
+            "index": np.arange(points),
+            "labels": np.array([f"{i % 3} {EVIL}" for i in range(points)]),
+            "view": np.array("z_top"),
+            "method": np.array("t-SNE"),
+        }
+        if pictures:
+            held["pictures"] = random.integers(60, 256, (points, 8, 8, 3), dtype=np.uint8)
+        np.savez(run / "map.npz", **held)
+    if changes.get("status") != "none":
+        write_json_atomic(run / "results.json", results(**changes).to_json())
+    return run
+
+
+def page(run):
+    return write(run).read_text(encoding="utf-8")
+
+
+def text(source):
+    """The words a reader sees: no scripts, no styles, no tags."""
+    bare = re.sub(r"<(script|style)\b.*?</\1>", " ", source, flags=re.S)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", bare))).replace("\u00a0", " ")
+
+
+def test_every_number_is_on_the_page_with_its_side(tmp_path):
+    told = text(page(make(tmp_path / "run")))
+    for amount in ("≥ 2.91 ± 0.02", "≈ 1.02 ± 0.40", "≤ 7.70 ± 0.03"):
+        assert told.count(amount) >= 3  # both drawings and the table
+    for word in (
+        "6.24",
+        "4.44",
+        "−0.50",
+        "lower bound",
+        "upper bound",
+        "estimate, not a bound",
+        "saturated",
+        "minimized",
+        "77.7 %",
+        "61.4 %",
+        "52.3 %",
+        "33.3",
+        "of 64",
+        "31.3 %",
+        "987 candidates",
+        "f00d",
+        "Nobody 2020",
+        "10 labels a class",
+    ):
+        assert word in told, word
+    assert "share at least 2.91" in told
+    for ends in ENDS:
+        assert all(end in told for end in ends)
+
+
+def test_it_loads_nothing_and_is_small(tmp_path):
+    source = page(make(tmp_path / "run", points=2000))
+    assert len(source) < 10e6
+    assert "default-src 'none'" in source
+    links = re.findall(r"""(?:src|href|action|data|poster)\s*=\s*["']?([^"'\s>]+)""", source)
+    assert links
+    assert all(link.startswith(("data:", "#", "x")) for link in links), links
+    assert not re.findall(r"url\(|@import|<link[^>]*stylesheet|fetch\(|XMLHttpRequest", source)
+    # What a label or a reason says is text, never markup:
+    assert "<img" not in source
+    assert source.count("</script>") == source.count("<script")
+
+
+def test_pictures_too_many_and_too_large_keep_the_page_small():
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 96, 64, 3), dtype=np.uint8)
+    made = sheet(noise)
+    assert made["tile"] == [32, 48]
+    assert len(made["sheet"]) < 5e6
+
+
+def test_the_map_carries_each_point_once_and_its_labels_in_order(tmp_path):
+    source = page(make(tmp_path / "run", points=2500))
+    data = json.loads(re.search(r'id="map-data">(.*?)</script>', source, re.S)[1])
+    assert len(data["x"]) == len(data["label"]) == 2000
+    assert len(set(data["index"])) == 2000
+    assert data["left_out"] == 500
+    assert 0 <= min(data["x"] + data["y"]) <= max(data["x"] + data["y"]) <= 1000
+    assert data["names"] == [f"{i} {EVIL}" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [
+        ({"status": "none"}, "it has no results.json"),
+        ({"status": "none", "metrics": False, "atlas": False}, "has not begun to train"),
+        ({"status": "interrupted"}, "was interrupted"),
+        (
+            {"status": "failed", "terms": [], "probes": [], "representation": None},
+            "failed before its end",
+        ),
+        ({"atlas": False}, "no map.npz"),
+        ({"recipe": False}, "recipe.yaml is missing"),
+        ({"pictures": False}, "The map of z_top"),
+        ({"metrics": False}, "Every term, held out"),
+    ],
+)
+def test_a_run_with_pieces_missing_still_has_a_page_that_says_so(tmp_path, missing, says):
+    changes = missing if missing.get("recipe", True) else {}
+    keep = {k: v for k, v in changes.items() if k != "recipe"}
+    run = make(tmp_path / "run", recipe=missing.get("recipe", True), **keep)
+    if missing.get("recipe", True) is False:
+        (run / "recipe.yaml").unlink(missing_ok=True)
+    assert says in text(page(run))
+
+
+def test_damaged_pieces(tmp_path):
+    run = make(tmp_path / "run")
+    (run / "map.npz").write_bytes(b"PK\x03\x04 not an archive")
+    (run / "recipe.yaml").write_text("views: [unclosed")
+    (run / "metrics.jsonl").write_text('{"step": 1\n')
+    told = text(page(run))
+    for says in ("map.npz cannot be read", "recipe.yaml cannot be read", "1 damaged line"):
+        assert says in told
+    before = (run / "report.html").read_text()
+    (run / "results.json").write_text('{"terms": [{"between"')
+    with pytest.raises(InfomaxError, match=r"results\.json"):
+        write(run)
+    assert (run / "report.html").read_text() == before
+    with pytest.raises(InfomaxError, match="run folder"):
+        write(tmp_path)
+    with pytest.raises(InfomaxError, match="no folder"):
+        write(tmp_path / "nowhere")
+
+
+def test_numbers_that_are_not_finite_are_said_to_be_missing(tmp_path):
+    bad = Term(between=("a", "b"), bound="nwj", side="lower", nats=math.nan, contexts=5)
+    told = text(page(make(tmp_path / "run", terms=[bad])))
+    assert "could not be computed" in told
+    assert not re.search(r"\b(nan|inf|None)\b", told)
+
+
+def test_a_map_is_never_unpickled(tmp_path):
+    run = make(tmp_path / "run")
+    np.savez(run / "map.npz", points=np.array([{}], dtype=object), allow_pickle=True)
+    assert "map.npz cannot be read" in text(page(run))
+
+
+# ---------------------------------------------------------------- words
+
+
+def test_a_bound_is_never_called_an_equality():
+    def say(side, **more):
+        term = Term(
+            between=("a", "b"), bound="x", side=side, nats=2.0, stderr=0.1, contexts=9, **more
+        )
+        return headline(Results(terms=[term])), " ".join(meaning(term))
+
+    assert "at least 2.00 ± 0.10 nats" in say("lower")[0]
+    assert "at most 2.00" in say("upper")[0]
+    assert "about 2.00" in say("estimate")[0]
+    assert "at least 7.4 times" in say("lower")[1]
+    assert "times more likely" not in say("upper")[1]
+    assert "contradict" in say("lower", verdict="crossed")[0]
+    assert "do not carry over" in say("lower", train_nats=4.5)[1]
+    assert "do not trust it" in say("lower", control_nats=0.9)[1]
+    nothing = Term(between=("a", "b"), bound="x", side="lower", nats=0.1, stderr=0.1, contexts=9)
+    assert "No shared information" in headline(Results(terms=[nothing]))
+
+
+def test_a_probe_below_its_baseline_is_said_to_be_below():
+    probe = Probe(view="z", label="l", metric="accuracy", raw=0.9, untrained=0.5, learned=0.8)
+    told = probe_sentence(probe, 10_000).replace("\u00a0", " ")
+    assert "10.0 points below the raw input" in told
+    assert "30.0 points above the untrained encoder" in told
+    assert "within two standard errors" not in told
+    assert "within two standard errors" in probe_sentence(probe, 20)
+
+
+# ---------------------------------------------------------------- the graph
+
+
+def test_the_graph_knows_every_view_and_what_made_it():
+    found = {node.name: node for node in nodes(RECIPE, ["z_top", "stranger"], "data:,")}
+    assert set(found) == {*RECIPE["views"], "stranger"}
+    assert [found[n].kind for n in ("picture", "top", "z_top", "middle", "voice", "late")] == [
+        "picture",
+        "slice",
+        "features",
+        "middle",
+        "sound",
+        "slice",
+    ]
+    assert found["top"].made == "top half"
+    assert found["middle"].made == "eye at stage2"
+    assert found["late"].made == "1.0 s at second 5"
+    assert found["top"].thumbnail
+    assert not found["voice"].thumbnail
+    assert [n for n in found if found[n].probed] == ["z_top"]
+
+
+@pytest.mark.parametrize("columns", [True, False])
+def test_no_two_cards_overlap_and_no_line_crosses_a_card(columns):
+    views = nodes(RECIPE, [], None)
+    ends = {end for pair in ENDS for end in pair}
+    at = places(views, ends, columns)
+    assert set(at) == {ROOT, *RECIPE["views"]}
+    assert len(set(at.values())) == len(at)
+    for end in ends:  # its line runs to the right: nobody stands there
+        depth, row = at[end]
+        assert not [name for name, (d, r) in at.items() if r == row and d > depth]
+    parents = {view.name: view.parent for view in views}
+    assert all(at[name][0] == at[parent][0] + 1 for name, parent in parents.items())
+
+
+def test_a_cycle_or_a_lost_parent_does_not_stop_the_drawing():
+    views = [Node(name=a, parent=b, made="", kind="slice") for a, b in ("ab", "ba", "cx")]
+    assert set(places(views, set(), True)) == {ROOT, "a", "b", "c"}
+
+
+def test_brackets_in_one_lane_do_not_touch_and_labels_do_not_overlap():
+    random = np.random.default_rng(1)
+    spans = [tuple(sorted(random.integers(0, 12, 2).astype(float))) for _ in range(40)]
+    lane = lanes(spans)
+    for i in range(40):
+        for j in range(i):
+            apart = spans[i][1] < spans[j][0] or spans[j][1] < spans[i][0]
+            assert apart or lane[i] != lane[j]
+    where = spread([20 * (low + high) for low, high in spans], 40, 20)
+    assert min(where) >= 20
+    assert min(np.diff(sorted(where))) >= 40 - 1e-9
+    assert spread([50, 200], 40, 20) == [50, 200]
+
+
+# ---------------------------------------------------------------- a real browser
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--force-device-scale-factor=1", "--virtual-time-budget=4000",
+    "--enable-logging=stderr",
+]  # fmt: skip
+
+# Runs after the page's own script: moves a pointer over the map and a curve, presses keys, and
+# leaves what it saw in the title's data attributes.
+PROBE = """<script>
+const seen = document.documentElement.dataset;
+addEventListener("error", (e) => (seen.error = e.message));
+addEventListener("securitypolicyviolation", (e) => (seen.error = e.blockedURI));
+addEventListener("load", () => setTimeout(() => {
+  const told = () => document.getElementById("told").textContent;
+  const canvas = document.querySelector(".stage canvas");
+  const box = canvas.getBoundingClientRect();
+  const pixels = (c) => new Set(new Uint32Array(c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer)).size;
+  seen.before = told();
+  for (let x = 0; x < 1; x += 0.01) for (let y = 0; y < 1; y += 0.05)
+    canvas.dispatchEvent(new PointerEvent("pointermove", {clientX: box.left + x * box.width, clientY: box.top + y * box.height}));
+  seen.hovered = told();
+  seen.picture = pixels(document.querySelector(".picture"));
+  const keys = new Set();
+  for (const key of ["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft"]) {
+    canvas.dispatchEvent(new KeyboardEvent("keydown", {key}));
+    keys.add(told());
+  }
+  seen.keys = keys.size;
+  seen.map = pixels(canvas);
+  document.querySelector(".legend button").click();
+  seen.pressed = document.querySelectorAll('.legend [aria-pressed="true"]').length;
+  const curve = document.querySelector("svg.curve"), at = curve.getBoundingClientRect();
+  curve.dispatchEvent(new PointerEvent("pointermove", {clientX: at.left + at.width * 0.6, clientY: at.top + 9}));
+  seen.tip = document.getElementById("tip").textContent;
+  seen.overflow = document.documentElement.scrollWidth - innerWidth;
+  seen.graphs = [...document.querySelectorAll(".scroll svg")].filter((s) => s.getBoundingClientRect().width).map((s) => s.getAttribute("class"));
+  seen.title = document.title;
+  seen.requests = performance.getEntriesByType("resource").filter((r) => !r.name.startsWith("data:")).length;
+  seen.opened = performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd;
+}, 500));
+</script></body>"""
+
+
+def browse(path, home, *flags):
+    """Open a page in a fresh browser; gives what it wrote, and its console's errors."""
+    done = subprocess.run(
+        [BROWSER, *FLAGS, f"--user-data-dir={home}", *flags, path.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return done.stdout, console
+
+
+@needs_browser
+@pytest.mark.parametrize(("width", "graph"), [(1200, "wide"), (390, "narrow")])
+def test_in_chromium_the_map_and_the_curves_answer(tmp_path, width, graph):
+    source = page(make(tmp_path / "run"))
+    probed = tmp_path / "probed.html"
+    probed.write_text(source.replace("</body>", PROBE), encoding="utf-8")
+    dom, console = browse(probed, tmp_path / "home", f"--window-size={width},900", "--dump-dom")
+    assert not console
+    root = re.search(r"<html[^>]*>", dom)[0]
+    seen = {k: html.unescape(v) for k, v in re.findall(r'data-(\w+)="([^"]*)"', root)}
+    assert "error" not in seen
+    assert seen["before"].startswith("Hover")
+    assert re.fullmatch(r"\d .*context \d+", seen["hovered"])
+    assert int(seen["picture"]) > 10  # the thumbnail is noise: many colours
+    assert int(seen["keys"]) >= 3
+    assert int(seen["map"]) > 10
+    assert seen["pressed"] == "1"
+    assert re.search(r"epoch 3\s*validation  1\.50 nats", seen["tip"])
+    assert int(seen["overflow"]) <= 0
+    assert seen["graphs"] == graph
+    assert "evil" != seen["title"]
+    assert seen["requests"] == "0"
+    assert float(seen["opened"]) < 2000
+
+
+@needs_browser
+def test_in_chromium_it_is_light_and_dark(tmp_path):
+    from PIL import Image
+
+    report = write(make(tmp_path / "run"))
+    mean = {}
+    for scheme, setting in (("light", 1), ("dark", 0)):
+        picture = tmp_path / f"{scheme}.png"  # kept with the test's folder, to look at
+        flags = ("--window-size=1200,3000", f"--blink-settings=preferredColorScheme={setting}")
+        _, console = browse(report, tmp_path / scheme, *flags, f"--screenshot={picture}")
+        assert not console
+        shown = np.asarray(Image.open(picture).convert("L"))
+        mean[scheme] = shown.mean()
+        assert len(np.unique(shown)) > 50  # something is drawn
+    assert mean["light"] > 200
+    assert mean["dark"] < 70
