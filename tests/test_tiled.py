@@ -69,6 +69,13 @@ def test_equals_dense_where_exponentials_overflow(name, scale):
 
 
 @pytest.mark.parametrize("name", PAIRS)
+def test_equals_dense_when_the_largest_scores_come_last_or_first(name):
+    growing = torch.linspace(0.1, 2, 200)[:, None]
+    for size in (growing, growing.flip(0)):
+        close(*both(name, size * unit(200, 8, 0), unit(200, 8, 1), 10.0))
+
+
+@pytest.mark.parametrize("name", PAIRS)
 def test_equals_dense_with_positives_elsewhere(name):
     x, y = unit(100, 8, 0), unit(160, 8, 1)
     for positives in (torch.arange(100) + 60, torch.randint(0, 160, (100,))):

@@ -27,7 +27,7 @@ from infomax.gaussian import products
 class Separable(nn.Module):
     """Two towers and an inner product: f(x, y) = g(x)·h(y) / √dim.
 
-    Costs n + m towers for n·m scores. Unbounded range, so no ceiling of its own.
+    Costs n + m towers for n·m scores.
 
     Args:
         dim: width of the space in which the views meet.
@@ -257,9 +257,7 @@ class GaussianStarted(nn.Module):
         super().__init__()
         if x_train.ndim != 2 or y_train.ndim != 2 or len(x_train) != len(y_train):
             got = f"x {tuple(x_train.shape)} and y {tuple(y_train.shape)}"
-            raise InfomaxError(
-                wanted="paired x [n, dx] and y [n, dy]", got=got, fix="pair them row by row"
-            )
+            raise InfomaxError(wanted="paired x [n, dx], y [n, dy]", got=got, fix="pair the rows")
         if len(x_train) < 10 or not (x_train.isfinite().all() and y_train.isfinite().all()):
             raise InfomaxError(
                 wanted="ten or more finite training pairs",

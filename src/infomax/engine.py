@@ -30,12 +30,14 @@ from infomax.heldout import ceiling, measure, present
 from infomax.objective import Measured, Model
 from infomax.recipe import TrainSpec
 from infomax.records import Metric, MetricTerm, append_metric, keep_metrics
-from infomax.views import evaluate
+from infomax.views import Encode, evaluate
 
 Watch = Callable[[int, int, str], None]
 """Told after every step: steps done, steps in all, and the held-out nats in words."""
 
 CLIP = 10.0
+STARTED = 4096
+"""Training contexts that an encoder's statistics are taken from."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -172,7 +174,26 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
     with torch.no_grad():
         evaluate(study.views.values(), batch.signals)
         model(batch.signals, present(batch))
+    start(study, contexts, train)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+@torch.no_grad()
+def start(study: Study, contexts: Contexts, train: TrainSpec) -> None:
+    """Let encoders that ask for it (`start`) see training samples of what they will be given."""
+    asking = [
+        view
+        for view in study.views.values()
+        if isinstance(view.step, Encode) and hasattr(view.step.module, "start")
+    ]
+    if not asking:
+        return
+    batch = next(contexts.batches("train", min(STARTED, contexts.count("train")), seed=train.seed))
+    values = evaluate(asking, batch.signals)
+    for view in asking:
+        assert view.parent is not None
+        there = batch.present[view.signal]
+        view.step.module.start(values.tensors[view.parent][there])  # type: ignore[union-attr, operator]
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

@@ -60,7 +60,7 @@ def of_log_ratio(t: Tensor, positive: Tensor, columns: Tensor, mask: Mask) -> Te
     and negatives alike, so that the result is the bound of the bent guess, still a lower bound.
     """
     negative = others(columns, t.shape[-1], mask)
-    return 1.03 * bend(positive).mean(-1) - logmeanexp(bend(t), (-2, -1), negative).exp() + 1
+    return bend(positive).mean(-1) - logmeanexp(bend(t), (-2, -1), negative).exp() + 1
 
 
 def nwj(scores: Scores, *, positives: Positives = None, mask: Mask = None) -> Nats:

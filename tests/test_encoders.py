@@ -1,0 +1,96 @@
+import pytest
+import torch
+
+from infomax import augment, encoders
+
+
+@pytest.mark.parametrize("size", [(1, 28, 28), (3, 32, 20), (1, 14, 28)])
+def test_a_convnet_takes_pictures_of_any_size_and_names_its_stages(size):
+    net = encoders.ConvNet(width=16, stages=3, dim=10)
+    assert net(torch.rand(4, *size)).shape == (4, 10)
+    assert {"stage1", "stage2", "stage3", "pool", "head"} <= dict(net.named_modules()).keys()
+
+
+def test_the_grid_keeps_where_things_are_and_one_cell_forgets_it():
+    picture = torch.zeros(1, 1, 32, 32)
+    picture[..., 4:12, 4:12] = 1  # away from the edges, which are not alike
+    for grid, same in ((1, True), (2, False)):
+        torch.manual_seed(0)
+        net = encoders.ConvNet(channels=1, width=16, stages=2, grid=grid)
+        moved = picture.roll((16, 16), (2, 3))
+        inner = slice(0, None, grid * grid) if grid == 2 else slice(0, 32)  # means of cells
+        change = (net(picture)[:, inner] - net(moved)[:, inner]).abs().max()
+        assert (change < 0.05) == same, change
+
+
+@pytest.mark.parametrize("net", [encoders.ConvNet(width=16), encoders.MLP(hidden=(32,), dim=8)])
+def test_every_context_is_encoded_by_itself(net):
+    pictures = torch.rand(6, 1, 16, 16)
+    whole = net.train()(pictures)
+    torch.testing.assert_close(whole[:2], net.eval()(pictures[:2]))
+
+
+def test_vectors_of_any_scale_reach_an_mlp_standardized():
+    generator = torch.Generator().manual_seed(0)
+    scales = torch.tensor([1e-3, 1.0, 1e4, 0.0])
+    sample = 5 * scales + scales * torch.randn(500, 4, generator=generator)
+    net = encoders.MLP(hidden=(8,), dim=2)
+    net.start(sample)
+    scaled = net.scale(sample)
+    torch.testing.assert_close(scaled.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(scaled.std(0), torch.tensor([1.0, 1, 1, 0]), atol=1e-4, rtol=0)
+
+
+def test_crop_flip_keeps_a_picture_when_nothing_is_left_to_chance():
+    pictures = torch.rand(3, 2, 9, 9)
+    whole = augment.crop_flip(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0.0)(pictures)
+    torch.testing.assert_close(whole, pictures, atol=1e-5, rtol=0)
+    mirrored = augment.crop_flip(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=1.0)(pictures)
+    torch.testing.assert_close(mirrored, pictures.flip(3), atol=1e-5, rtol=0)
+
+
+def test_crop_flip_cuts_rectangles_inside_the_picture():
+    """Of a ramp, a crop shows a part of the range: as wide as its width."""
+    ramp = torch.linspace(0, 1, 64).expand(200, 1, 64, 64)
+    torch.manual_seed(0)
+    seen = augment.crop_flip(scale=(0.25, 0.25), ratio=(1.0, 1.0), flip=0.0)(ramp)
+    width = seen[:, 0, 0, -1] - seen[:, 0, 0, 0]
+    torch.testing.assert_close(width, torch.full((200,), 0.5), atol=0.02, rtol=0)
+    assert seen.min() >= 0 and seen.max() <= 1
+    assert seen[:, 0, 0, 0].std() > 0.1
+
+
+@pytest.mark.parametrize(
+    "vary",
+    [
+        augment.crop_flip(),
+        augment.jitter(),
+        augment.blur(share=1.0),
+        augment.erase(share=1.0),
+        augment.noise(),
+        augment.drop(),
+    ],
+)
+def test_an_augmentation_varies_every_picture_and_repeats_with_its_seed(vary):
+    pictures = torch.rand(8, 1, 12, 12)
+    torch.manual_seed(3)
+    first = vary(pictures)
+    torch.manual_seed(3)
+    assert torch.equal(vary(pictures), first)
+    assert first.shape == pictures.shape
+    assert ((first - pictures).abs().amax((1, 2, 3)) > 1e-3).float().mean() >= 0.5
+
+
+def test_jitter_changes_brightness_and_contrast_by_its_strengths():
+    pictures = 0.3 + 0.2 * torch.rand(500, 1, 8, 8)
+    torch.manual_seed(0)
+    bright = augment.jitter(brightness=0.5, contrast=0.0)(pictures)
+    factor = bright.mean((1, 2, 3)) / pictures.mean((1, 2, 3))
+    assert 0.5 <= factor.min() < 0.55 and 1.45 < factor.max() <= 1.5
+    contrast = augment.jitter(brightness=0.0, contrast=0.5)(pictures)
+    torch.testing.assert_close(contrast.mean((1, 2, 3)), pictures.mean((1, 2, 3)))
+
+
+def test_sequences_apply_in_order():
+    steps = augment.Sequence((lambda v: v + 1, lambda v: v * 2))
+    assert steps(torch.zeros(1)).item() == 2
