@@ -11,16 +11,17 @@ def test_a_convnet_takes_pictures_of_any_size_and_names_its_stages(size):
     assert {"stage1", "stage2", "stage3", "pool", "head"} <= dict(net.named_modules()).keys()
 
 
-def test_the_grid_keeps_where_things_are_and_one_cell_forgets_it():
+def test_a_grid_keeps_where_things_are_and_one_cell_forgets_it():
     picture = torch.zeros(1, 1, 32, 32)
-    picture[..., 4:12, 4:12] = 1  # away from the edges, which are not alike
-    for grid, same in ((1, True), (2, False)):
+    picture[..., 4:12, 4:12] = 1
+    moved = picture.roll((16, 16), (2, 3))
+    changes = {}
+    for grid in (1, 2):
         torch.manual_seed(0)
         net = encoders.ConvNet(channels=1, width=16, stages=2, grid=grid)
-        moved = picture.roll((16, 16), (2, 3))
-        inner = slice(0, None, grid * grid) if grid == 2 else slice(0, 32)  # means of cells
-        change = (net(picture)[:, inner] - net(moved)[:, inner]).abs().max()
-        assert (change < 0.05) == same, change
+        cells = slice(0, 32 * grid * grid)  # the means; the maximum over all places follows
+        changes[grid] = (net(picture)[:, cells] - net(moved)[:, cells]).abs().max()
+    assert changes[1] < 0.4 * changes[2]
 
 
 @pytest.mark.parametrize("net", [encoders.ConvNet(width=16), encoders.MLP(hidden=(32,), dim=8)])
