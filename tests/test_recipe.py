@@ -1,6 +1,7 @@
 import copy
 
 import pytest
+import torch
 import yaml
 
 from infomax import recipe
@@ -81,6 +82,15 @@ def test_a_cycle_is_named_in_its_order():
     tree = changed(["views", "picture"], {"of": "z", "half": "top"})
     with pytest.raises(InfomaxError, match="picture -> z -> top -> picture"):
         build(recipe.check(tree, "here"))
+
+
+def test_the_seed_of_a_recipe_decides_the_first_weights():
+    chosen = recipe.read("simclr", ["data={source: digits}"])
+    one, two = (build(chosen).encoders["conv"].state_dict() for _ in range(2))
+    other = build(recipe.read("simclr", ["train.seed=1"])).encoders["conv"].state_dict()
+    name = "stage2.down.weight"
+    assert torch.equal(one[name], two[name])
+    assert not torch.equal(one[name], other[name])
 
 
 def test_a_view_named_twice_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import html
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -284,10 +285,27 @@ def test_numbers_that_are_not_finite_are_said_to_be_missing(tmp_path):
     assert not re.search(r"\b(nan|inf|None)\b", told)
 
 
+class Trap:
+    """Leaves a folder behind when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_crossed_numbers_are_not_offered_for_quoting(tmp_path):
+    assert "To quote" in text(page(make(tmp_path / "run")))
+    assert "To quote" not in text(page(make(tmp_path / "crossed", verdict="crossed")))
+
+
 def test_a_map_is_never_unpickled(tmp_path):
     run = make(tmp_path / "run")
-    np.savez(run / "map.npz", points=np.array([{}], dtype=object), allow_pickle=True)
+    labels = np.array([Trap(tmp_path / "sprung")], dtype=object)
+    np.savez(run / "map.npz", points=np.zeros((1, 2)), labels=labels)
     assert "map.npz cannot be read" in text(page(run))
+    assert not (tmp_path / "sprung").exists()
 
 
 # ---------------------------------------------------------------- words

@@ -28,6 +28,7 @@ PAIRS = {
 def small_strips(monkeypatch):
     """Strips of 64 rows, so that small tests have several and a ragged last one."""
     monkeypatch.setattr(sweeps, "_STRIP", 1)
+    monkeypatch.setattr(sweeps, "_ROWS", 64)
 
 
 def unit(n, d, seed, dtype=torch.float32):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+import torch
 from pydantic import ConfigDict, ValidationError, create_model
 from torch import nn
 
@@ -55,7 +56,7 @@ class Study:
 
 
 def build(recipe: Recipe) -> Study:
-    """Make the graph of views and the objective of a recipe.
+    """Make the graph of views and the objective of a recipe; its seed decides the first weights.
 
     Raises:
         InfomaxError: an unknown kind, encoder or view, an option that does not fit, a cycle.
@@ -65,9 +66,12 @@ def build(recipe: Recipe) -> Study:
         >>> build(recipe.read("mnist-halves")).objective.terms[0].edge.bound.name
         'InfoNCE'
     """
-    modules = {
-        name: make(ENCODERS, part, f"encoders.{name}") for name, part in recipe.encoders.items()
-    }
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.train.seed)
+        modules = {
+            name: make(ENCODERS, part, f"encoders.{name}")
+            for name, part in recipe.encoders.items()
+        }
     views = _views(recipe, modules)
     objective = Objective()
     for index, spec in enumerate(recipe.maximize):

@@ -82,7 +82,7 @@ class Progress:
 def table(results: Results) -> None:
     """Print held-out nats and probes, each beside its baselines and controls."""
     nats = Table(title="Mutual information, held out (nats)", title_justify="left")
-    for name in ("between", "bound", "side", "nats", "ceiling", "train", "shuffled", "verdict"):
+    for name in ("between", "bound", "nats", "ceiling", "train", "shuffled", "verdict"):
         nats.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
     for term in results.terms:
         nats.add_row(*_term(term))
@@ -111,9 +111,8 @@ _SIGNS = {"lower": "≥", "upper": "≤", "estimate": "≈"}
 
 def _term(term: Term) -> list[str]:
     return [
-        "-".join(term.between),
-        term.bound,
-        term.side,
+        "\n".join(term.between),
+        f"{term.bound}\n{term.side}",
         f"{_SIGNS[term.side]} {term.nats:.2f} ± {term.stderr:.2f}",
         "-" if term.ceiling is None else f"{term.ceiling:.2f}",
         f"{term.train_nats:.2f}",

@@ -11,26 +11,29 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from infomax._math import bend, knee
 
 Sums = tuple[Tensor, Tensor, Tensor]  # a scalar of s = x yᵀ, its gradient in x, and in y
 Sweep = Callable[[Tensor, Tensor, Tensor, bool], Sums]
 
-_STRIP = 2**22  # scores held at once (16 MB): fits a shared cache, long enough for matmul
+_STRIP = 2**22  # scores held at once (16 MB): fits a shared cache, …
+_ROWS = 128  # … and at least so many rows: fewer read y more often than they use it
 
 
 def strips(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Some rows of x yᵀ at a time, all in one buffer: take what you need before the next."""
-    n, m = len(x), len(y)
-    rows = min(n, max(64, _STRIP // m))
-    buffer = x.new_empty(rows, m)
-    for start in range(0, n, rows):
-        r = slice(start, min(start + rows, n))
+    rows = _height(x, y)
+    buffer = x.new_empty(rows, len(y))
+    for start in range(0, len(x), rows):
+        r = slice(start, min(start + rows, len(x)))
         s = buffer[: r.stop - start]
         torch.mm(x[r], y.T, out=s)
         yield r, s
+
+
+def _height(x: Tensor, y: Tensor) -> int:
+    return min(len(x), max(_ROWS, _STRIP // len(y)))
 
 
 def each_row(x: Tensor, y: Tensor, columns: Tensor, wanted: bool, leave_out: bool = False) -> Sums:
@@ -89,9 +92,10 @@ def softplus_mean(x: Tensor, y: Tensor, columns: Tensor, wanted: bool) -> Sums:
     """The mean of softplus(s_ij) over all pairs but the positives."""
     pairs = len(x) * (len(y) - 1)
     sums, grad_x, grad_y = [], torch.zeros_like(x), torch.zeros_like(y)
+    zero, spare = x.new_zeros(()), x.new_empty(_height(x, y), len(y))
     for r, s in strips(x, y):
         s.scatter_(1, columns[r, None], -math.inf)
-        sums.append(softplus(s).sum())
+        sums.append(torch.logaddexp(s, zero, out=spare[: len(s)]).sum())  # softplus
         if wanted:
             s.sigmoid_()
             grad_x[r] = torch.mm(s, y).div_(pairs)

@@ -36,11 +36,13 @@ BROKEN = 0.01
 """A source with a larger share of unreadable contexts is an error."""
 
 
-def load(spec: DataSpec | str) -> Contexts:
+def load(spec: DataSpec | str, *, whole: bool = False) -> Contexts:
     """Read a data set and split it honestly.
 
     Args:
         spec: the `data:` section of a recipe, or `SOURCE` / `SOURCE:PATH`.
+        whole: do not split: one split, `all`, in the order of the source. For data that are only
+            embedded, which may be few, or of one class.
 
     Raises:
         InfomaxError: the source is unknown, missing, broken, empty or cannot be split.
@@ -87,6 +89,9 @@ def load(spec: DataSpec | str) -> Contexts:
     there = np.any([column.present for column in signals.columns.values()], axis=0)
     there[list(signals.unreadable)] = False
     rows = rows[there[rows]]
+    skipped = tuple(signals.unreadable.values())
+    if whole:
+        return Contexts(name, signals.columns, table.labels, {"all": rows}, skipped)
     splits = _split(spec, table, rows, copies(signals.columns, rows))
     for label, values in table.labels.items():
         if len(np.unique(values[rows])) < 2:
@@ -95,7 +100,6 @@ def load(spec: DataSpec | str) -> Contexts:
                 got=f"only {values[rows][0]!r}" if len(rows) else "no rows",
                 fix="name another column as data.label, or none",
             )
-    skipped = tuple(signals.unreadable.values())
     return Contexts(name, signals.columns, table.labels, splits, skipped)
 
 

@@ -133,7 +133,8 @@ def reproduce(results: Results | None, folder: Folder) -> dict[str, Any]:
     rows += [(f"data: {key}", _cell(value)) for key, value in data.items()]
     term = words.main(results.terms) if results else None
     quote = ""
-    if results and term and math.isfinite(term.nats):
+    crossed = results and term and "crossed" in (results.verdict, term.verdict)
+    if results and term and math.isfinite(term.nats) and not crossed:
         ceiling = "" if term.ceiling is None else f", ceiling {words.nats(term.ceiling)}"
         seed = f", seed {env['seed']}" if "seed" in env else ""
         version = f" {env['infomax']}" if "infomax" in env else ""

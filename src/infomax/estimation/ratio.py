@@ -1,0 +1,148 @@
+"""A fitted log-ratio, and what it is worth on rows it has not seen: bounds with their errors.
+
+Every candidate ends as a `Ratio` f(x, y) ~ log p(x, y)/(p(x) p(y)). Whatever f is,
+
+    NWJ:      E_p[f] - c - (E_q[e^(f - c)] - 1)        c fixed beforehand (on validation)
+    InfoNCE:  E_p[f_ii - log (1/K) Σ_j e^(f_ij)]        never above log K, but always steady
+
+are lower bounds; E_q runs over *all* pairs of a block of rows. NWJ is used where its partition
+function is resolved, InfoNCE where it is not.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+RESOLVED = 400.0
+"""Effective number of pairs under which a partition function counts as not resolved."""
+
+
+class Ratio(ABC):
+    """A model of log p(x, y)/(p(x) p(y)), for all pairs of two sets of rows."""
+
+    block = 1500  # rows whose pairs are all looked at together
+
+    @abstractmethod
+    def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
+        """f(x_i, y_j) of all pairs, in nats."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A log-ratio on one set of rows: its values, and what each row adds to them."""
+
+    positive: Float[Tensor, " n"]  # f(x_i, y_i)
+    mass: Float[Tensor, " n"]  # e^(-c) · mean over the partners of row i, as x and as y, of e^f
+    nce: Float[Tensor, " n"]  # the terms of InfoNCE
+    partition: float  # e^(-c) E_q[e^f]
+    centre: float  # c
+    effective: float  # (Σ e^f)² / Σ e^(2f): how many pairs carry the partition function
+    block: int
+
+    @property
+    def mean(self) -> float:
+        """E_p[f]."""
+        return float(self.positive.mean())
+
+    @property
+    def log_partition(self) -> float:
+        """Value of log E_q[e^f]."""
+        return self.centre + math.log(max(self.partition, 1e-300))
+
+    @property
+    def dv(self) -> float:
+        """Donsker-Varadhan: E_p[f] - log E_q[e^f]; an estimate on a sample."""
+        return self.mean - self.log_partition
+
+    @property
+    def resolved(self) -> bool:
+        """Whether enough pairs carry the partition function to believe it."""
+        return self.effective >= RESOLVED
+
+    @property
+    def terms(self) -> Float[Tensor, " n"]:
+        """Terms whose mean is NWJ and whose spread, over rows, is its error (first order)."""
+        return self.positive - self.centre - (2 * self.mass - self.partition) + 1
+
+
+def hold(
+    ratio: Ratio,
+    x: Float[Tensor, "n dx"],
+    y: Float[Tensor, "n dy"],
+    centre: float | None = None,
+) -> Held:
+    """Evaluate a log-ratio on paired rows and on all their pairs, block by block.
+
+    Args:
+        ratio: the fitted model.
+        x: rows it has not seen (or, to know its optimism, rows it has).
+        y: the paired rows.
+        centre: c; None takes log E_q[e^f] of these rows, which makes NWJ equal DV.
+    """
+    n = len(x)
+    parts = max(1, round(n / ratio.block))
+    cuts = [n * part // parts for part in range(parts + 1)]
+    positive, nce, sums, squares = [], [], [], []
+    top = -math.inf
+    with torch.no_grad():
+        for low, high in zip(cuts, cuts[1:], strict=False):
+            f = ratio.matrix(x[low:high], y[low:high]).double()
+            own, count = f.diagonal(), high - low
+            both = torch.logsumexp(f, 1) + torch.logsumexp(f, 0)
+            positive.append(own)
+            nce.append(own - 0.5 * both + math.log(count))
+            f = f.clone()
+            f.fill_diagonal_(-math.inf)
+            across = torch.logsumexp(f, 1), torch.logsumexp(f, 0)
+            share = math.log(max(count - 1, 1))
+            sums.append(torch.logaddexp(*across) - math.log(2) - share)
+            squares.append(float(torch.logsumexp(2 * f.flatten(), 0)))
+            top = max(top, float(sums[-1].max()))
+    logs = torch.cat(sums)
+    log_z = float(torch.logsumexp(logs, 0)) - math.log(n)
+    pairs = sum((high - low) * (high - low - 1) for low, high in zip(cuts, cuts[1:], strict=False))
+    log_pairs = math.log(max(pairs, 1))
+    log_squares = float(torch.logsumexp(torch.tensor(squares), 0))
+    c = log_z if centre is None else centre
+    return Held(
+        positive=torch.cat(positive),
+        mass=(logs - c).exp(),
+        nce=torch.cat(nce),
+        partition=math.exp(min(log_z - c, 700.0)),
+        centre=c,
+        effective=math.exp(min(2 * (log_z + log_pairs) - log_squares, 700.0)),
+        block=n // parts,
+    )
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """The lower bound over all folds."""
+
+    nats: float
+    stderr: float
+    ceiling: float | None
+    resolved: bool
+
+
+def bounded(folds: Sequence[Held]) -> Bounded:
+    """Pool the folds: NWJ if every partition function is resolved, InfoNCE otherwise.
+
+    The standard error is that of the rows' terms: NWJ's are linearized in the partition function,
+    a two-sample U-statistic, so that its error is in them.
+    """
+    steady = all(fold.resolved for fold in folds)
+    terms = torch.cat([fold.terms if steady else fold.nce for fold in folds])
+    return Bounded(
+        nats=float(terms.mean()),
+        stderr=float(terms.std() / math.sqrt(len(terms))) if len(terms) > 1 else math.inf,
+        ceiling=None if steady else math.log(min(fold.block for fold in folds)),
+        resolved=steady,
+    )
