@@ -1,13 +1,13 @@
 """Time and memory of one InfoNCE step (loss and gradients) as the batch grows, beside the peers.
 
-    python benchmarks/loss_large_batch.py                        # K = 1k … 65k, half an hour
+    python benchmarks/loss_large_batch.py                        # K = 1k … 65k, an hour or so
     python benchmarks/loss_large_batch.py --k 1024 --repeats 1   # a look
 
 Every cell runs in a process of its own: seconds are the median over the repeats, memory is the
 highest resident set minus what was there after imports, data and a step of 64. Peers run with
 `.venv-peers`, made by benchmarks/peers.sh; a row says so if they are absent, out of memory or out
-of time. `loss` lets you see that all compute one thing: two-sided InfoNCE plus log K (lightly's
-NT-Xent has 2K - 1 candidates instead of K).
+of time. `loss` shows that all compute one thing: ClipLoss is our two-sided loss plus log K (ours is
+minus the nats), and lightly's NT-Xent the like with 2K - 1 candidates instead of K.
 """
 
 from __future__ import annotations
@@ -97,7 +97,11 @@ def in_a_process(
     cell = json.dumps([name, k, repeats, budget_gb])
     try:
         done = subprocess.run(
-            [python, __file__, "--cell", cell], capture_output=True, text=True, timeout=timeout
+            [python, __file__, "--cell", cell],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
         return row | {"note": f"stopped after {timeout:.0f} s"}

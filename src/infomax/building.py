@@ -69,8 +69,7 @@ def build(recipe: Recipe) -> Study:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.train.seed)
         modules = {
-            name: make(ENCODERS, part, f"encoders.{name}")
-            for name, part in recipe.encoders.items()
+            name: make(ENCODERS, part, f"encoders.{name}") for name, part in recipe.encoders.items()
         }
     views = _views(recipe, modules)
     objective = Objective()

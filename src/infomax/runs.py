@@ -123,7 +123,9 @@ def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     chosen = of(run)
     chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
     contexts = data.load(chosen.data, whole=True)
-    contexts = replace(contexts, splits={"all": contexts.rows("all"), "train": contexts.rows("all")})
+    contexts = replace(
+        contexts, splits={"all": contexts.rows("all"), "train": contexts.rows("all")}
+    )
     _, study = load(run, contexts, chosen)
     if view not in study.views:
         raise InfomaxError(

@@ -52,7 +52,9 @@ class ConvNet(nn.Module):
             self._stages.append(f"stage{index}")
             width *= 2
         self.pool = _Pool(grid)
-        self.head: nn.Module = nn.Identity() if dim is None else nn.Linear((grid * grid + 1) * width, dim)
+        self.head: nn.Module = (
+            nn.Identity() if dim is None else nn.Linear((grid * grid + 1) * width, dim)
+        )
 
     def forward(self, picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of pictures."""

@@ -75,13 +75,15 @@ def evaluate(
             for used in ("all", FEW):
                 watch(f"probing {metric}, labels: {used}")
                 scores = {n: probe(z, kept, metric, used) for n, z in sides.items()}
+                accuracies = {n: accuracy for n, (accuracy, _) in scores.items()}
                 probes.append(
                     Probe(
                         view=recipe.evaluate.view,
                         label=label,
                         metric=metric,
                         labels_used=used,
-                        **scores,
+                        stderr=scores["learned"][1],
+                        **accuracies,
                     )
                 )
     watch("drawing the map")
