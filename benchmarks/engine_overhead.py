@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from infomax import augment, building, data, encoders, engine, recipe
+from infomax import augment, building, data, encoders, engine, heldout, recipe
 from infomax.critics import Cosine
 from infomax.objective import Model
 
@@ -67,7 +67,7 @@ def ours(contexts, chosen, validated):
         whole = time.perf_counter() - started
         started = time.perf_counter()
         for _ in range(chosen.train.epochs):
-            engine.validate(model, contexts, chosen.train, engine.Moment(0, 0, 0.0))
+            heldout.validate(model, contexts, chosen.train.batch, heldout.Moment(0, 0, 0.0))
         return whole if not validated else whole - (time.perf_counter() - started)
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from infomax import building, checkpoint, data, engine, recipe
+from infomax import building, checkpoint, data, engine, heldout, recipe
 from infomax._errors import InfomaxError
 from infomax.checkpoint import State
 from infomax.objective import Model
@@ -48,7 +48,7 @@ def parameters(model):
 
 def test_training_raises_the_held_out_value(contexts, tmp_path):
     model, train = prepared(contexts, epochs=6)
-    before = engine.validate(model, contexts, train, engine.Moment(0, 0, 0.0)).objective
+    before = heldout.validate(model, contexts, train.batch, heldout.Moment(0, 0, 0.0)).objective
     trained = engine.fit(model, contexts, train, tmp_path)
     assert trained.best > before + 0.3
     metrics, damaged = read_metrics(tmp_path / "metrics.jsonl")
@@ -59,7 +59,9 @@ def test_training_raises_the_held_out_value(contexts, tmp_path):
 def test_the_model_returned_is_the_best_on_validation(contexts, tmp_path):
     model, train = prepared(contexts)
     trained = engine.fit(model, contexts, train, tmp_path)
-    again = engine.validate(trained.model, contexts, train, engine.Moment(0, 0, 0.0)).objective
+    again = heldout.validate(
+        trained.model, contexts, train.batch, heldout.Moment(0, 0, 0.0)
+    ).objective
     assert again == pytest.approx(trained.best, abs=1e-6)
 
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -26,10 +25,10 @@ from infomax.building import Study
 from infomax.checkpoint import State
 from infomax.data import Batch, Contexts
 from infomax.distributed import gather
-from infomax.heldout import ceiling, measure, present
-from infomax.objective import Measured, Model
+from infomax.heldout import Moment, in_words, metric_of, present, validate
+from infomax.objective import Model
 from infomax.recipe import TrainSpec
-from infomax.records import Metric, MetricTerm, append_metric, keep_metrics
+from infomax.records import append_metric, keep_metrics
 from infomax.views import Encode, evaluate
 
 Watch = Callable[[int, int, str], None]
@@ -51,15 +50,6 @@ class Trained:
     model: Model
     step: int
     best: float
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a line of metrics.jsonl was written."""
-
-    step: int
-    epoch: float
-    seconds: float
 
 
 def fit(
@@ -138,7 +128,7 @@ def fit(
                     raise Interrupted(f"state saved at step {step}; go on with --resume")
             now = Moment(step, epoch + 1, time.perf_counter() - started)
             append_metric(out / "metrics.jsonl", metric_of(model, [measured], "train", now))
-            metric = validate(model, contexts, train, now)
+            metric = validate(model, contexts, train.batch, now)
             append_metric(out / "metrics.jsonl", metric)
             words = in_words(metric)
             if metric.objective > best:
@@ -226,50 +216,6 @@ def precision(asked: str) -> str:
     if asked == "auto":
         asked = "bfloat16" if torch.cuda.is_available() else "float32"
     return {"float32": "no", "bfloat16": "bf16"}[asked]
-
-
-def validate(model: Model, contexts: Contexts, train: TrainSpec, now: Moment) -> Metric:
-    """Value every term on the validation split, in evaluation mode."""
-    return metric_of(
-        model, list(measure(model, contexts, "validation", train.batch)), "validation", now
-    )
-
-
-@torch.no_grad()
-def metric_of(
-    model: Model, batches: list[list[Measured]], split: Literal["train", "validation"], now: Moment
-) -> Metric:
-    """The value of every term over some batches, as one line of metrics.jsonl."""
-    terms = []
-    for index, term in enumerate(model.objective.terms):
-        edge, measured = term.edge, [batch[index] for batch in batches]
-        values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
-        terms.append(
-            MetricTerm(
-                between=(str(edge.a), str(edge.b)),
-                bound=edge.bound.name.lower(),
-                side=edge.bound.side,
-                nats=sum(values) / len(values),
-                ceiling=ceiling(edge, measured),
-            )
-        )
-    total = sum(t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True))
-    return Metric(
-        step=now.step,
-        epoch=now.epoch,
-        split=split,
-        seconds=now.seconds,
-        objective=total,
-        terms=terms,
-    )
-
-
-def in_words(metric: Metric) -> str:
-    """The held-out nats of every term, short enough for a progress bar."""
-    return ", ".join(
-        f"{'-'.join(t.between)} {t.nats:.2f}" + (f"/{t.ceiling:.2f}" if t.ceiling else "")
-        for t in metric.terms
-    )
 
 
 def not_finite(batch: Batch, step: int) -> InfomaxError:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from infomax.data import Batch, Contexts
 from infomax.objective import Edge, Measured, Model
+from infomax.records import Metric, MetricTerm
 
 SEED = 20_010
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a line of metrics.jsonl was written."""
+
+    step: int
+    epoch: float
+    seconds: float
 
 
 def measure(
@@ -60,3 +72,45 @@ def ceiling(edge: Edge, measured: list[Measured]) -> float | None:
         tops.append(min((limit for limit in limits if limit is not None), default=None))
     known = [top for top in tops if top is not None]
     return sum(known) / len(known) if known else None
+
+
+def validate(model: Model, contexts: Contexts, batch: int, now: Moment) -> Metric:
+    """Value every term on the validation split, in evaluation mode."""
+    return metric_of(model, list(measure(model, contexts, "validation", batch)), "validation", now)
+
+
+@torch.no_grad()
+def metric_of(
+    model: Model, batches: list[list[Measured]], split: Literal["train", "validation"], now: Moment
+) -> Metric:
+    """The value of every term over some batches, as one line of metrics.jsonl."""
+    terms = []
+    for index, term in enumerate(model.objective.terms):
+        edge, measured = term.edge, [batch[index] for batch in batches]
+        values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
+        terms.append(
+            MetricTerm(
+                between=(str(edge.a), str(edge.b)),
+                bound=edge.bound.name.lower(),
+                side=edge.bound.side,
+                nats=sum(values) / len(values),
+                ceiling=ceiling(edge, measured),
+            )
+        )
+    total = sum(t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True))
+    return Metric(
+        step=now.step,
+        epoch=now.epoch,
+        split=split,
+        seconds=now.seconds,
+        objective=total,
+        terms=terms,
+    )
+
+
+def in_words(metric: Metric) -> str:
+    """The held-out nats of every term, short enough for a progress bar."""
+    return ", ".join(
+        f"{'-'.join(t.between)} {t.nats:.2f}" + (f"/{t.ceiling:.2f}" if t.ceiling else "")
+        for t in metric.terms
+    )

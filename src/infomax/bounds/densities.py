@@ -63,8 +63,8 @@ def rate(log_p_paired: Marginal, log_r: Marginal) -> Nats:
 
         E[log p(y|x) - log r(y)]        slack: KL(p(y) || r)
 
-    Source: Agakov 2006; Alemi et al. 2017, arXiv 1612.00410, eq. 14; Poole et al. 2019,
-    arXiv 1905.06922, eq. 1.
+    Source: Agakov 2006; Alemi et al. 2017, arXiv 1612.00410; Poole et al. 2019, arXiv 1905.06922,
+    section 2.1.
 
     Example:
         >>> import torch
@@ -80,7 +80,7 @@ def difference_of_entropies(log_q_paired: Marginal, log_r: Marginal) -> Nats:
 
         -E[log r(y)] + E[log q(y|x)]    fit q and r by maximum likelihood, each on its own
 
-    Source: McAllester, Stratos 2020, arXiv 1811.04251, section 5.
+    Source: McAllester, Stratos 2020, arXiv 1811.04251.
 
     Example:
         >>> import torch
@@ -130,7 +130,7 @@ def barber_agakov(log_q_paired: Marginal, entropy: float | Tensor | None) -> Nat
         E[log q(y|x)] + h(Y)            slack: KL(p(y|x) || q(y|x))
 
     Errors: InfomaxError if the entropy is not given: without it this is no number of nats.
-    Source: Barber, Agakov 2003; Poole et al. 2019, arXiv 1905.06922, eq. 2.
+    Source: Barber, Agakov 2003; Poole et al. 2019, arXiv 1905.06922, section 2.1.
 
     Example:
         >>> import torch
@@ -154,7 +154,7 @@ def club(log_p: Conditional, *, positives: Positives = None, mask: Mask = None) 
 
     E_q leaves the positives out, so that it is without bias. With a learned q: an estimate.
 
-    Source: Cheng et al. 2020, arXiv 2006.12013, eq. 8 (theorem 3.1).
+    Source: Cheng et al. 2020, arXiv 2006.12013, theorem 3.1.
 
     Example:
         >>> import torch

@@ -106,7 +106,7 @@ def smile(
 
     Clipping only the second term removes variance and adds bias of either sign.
 
-    Source: Song, Ermon 2020, arXiv 1910.06222, eq. 15 (section 5).
+    Source: Song, Ermon 2020, arXiv 1910.06222, I_SMILE.
 
     Example:
         >>> smile(torch.full((4, 4), 9.0), clip=5.0).item()     # independent, yet 4 "nats"

@@ -88,7 +88,7 @@ def donsker_varadhan(scores: Scores, *, positives: Positives = None, mask: Mask 
 
     The logarithm of a sample mean is too small on average, so the value is an estimate.
 
-    Source: Donsker, Varadhan 1983; Belghazi et al. 2018, arXiv 1801.04062, eq. 5 (definition 3.1).
+    Source: Donsker, Varadhan 1983; Belghazi et al. 2018, arXiv 1801.04062, theorem 1.
 
     Example:
         >>> round(abs(donsker_varadhan(torch.full((4, 4), 7.0)).item()), 4)
@@ -116,7 +116,7 @@ def mine(
 
     `log_mean` is log M of the step before (None at the first); pass back what comes out.
 
-    Source: Belghazi et al. 2018, arXiv 1801.04062, section 3.2, eq. 12.
+    Source: Belghazi et al. 2018, arXiv 1801.04062, section 3.2.
 
     Example:
         >>> value, log_mean = mine(torch.zeros(4, 4))

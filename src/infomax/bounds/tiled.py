@@ -74,7 +74,7 @@ def donsker_varadhan(x: X, y: Y, scale: Scale = 1.0, *, positives: Positives = N
 
         E_p[s] - log E_q[e^s],       s = scale · x yᵀ
 
-    Source: Belghazi et al. 2018, arXiv 1801.04062, eq. 5.
+    Source: Belghazi et al. 2018, arXiv 1801.04062, theorem 1.
 
     Example:
         >>> donsker_varadhan(torch.zeros(4, 2), torch.zeros(4, 2)).item()

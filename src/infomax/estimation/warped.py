@@ -148,7 +148,7 @@ class Learned(Ratio):
     ) -> None:
         self.block = block
         self.scaling = scaling(kind, *train)
-        x, y = self.scaling.x(train[0]), self.scaling.y(train[1])
+        x, y = self.scaling.x(train[0]).float(), self.scaling.y(train[1]).float()
         self.curve: list[tuple[int, float, float]] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -159,7 +159,7 @@ class Learned(Ratio):
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
         """f of all pairs."""
         with torch.no_grad():
-            scores: Tensor = self.critic(self.scaling.x(x), self.scaling.y(y))
+            scores: Tensor = self.critic(self.scaling.x(x).float(), self.scaling.y(y).float())
         return scores
 
     def _train(

@@ -1,0 +1,131 @@
+"""The candidates: a name, what it may be called, and how it fits a log-ratio to training rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from infomax import bounds
+from infomax.critics import GaussianStarted, Separable
+from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
+from infomax.estimation.elliptical import GaussianRatio, StudentRatio
+from infomax.estimation.mixture import WIDEST, MixtureRatio
+from infomax.estimation.ratio import Ratio
+from infomax.estimation.scaling import Scale
+from infomax.estimation.warped import Learned, Schedule, Warped
+
+FEWEST = 800
+"""Training rows under which no network is tried: it would only be noise."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a candidate may look at: training rows, and validation rows to stop by."""
+
+    x: Float[Tensor, "n dx"]
+    y: Float[Tensor, "n dy"]
+    x_validation: Float[Tensor, "v dx"]
+    y_validation: Float[Tensor, "v dy"]
+    seed: int
+    until: float = math.inf
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to get a log-ratio; its place in the list is its complexity."""
+
+    method: str
+    fit: Callable[[Part], Ratio]
+    learned: bool = False  # dear: tried on one fold first
+
+
+def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
+    """Candidates for two continuous variables, the simplest first.
+
+    Args:
+        dx: columns of x.
+        dy: columns of y.
+        rows: training rows of a fold.
+        thorough: also the slow ones (joint network, InfoNCE), for a long budget.
+    """
+    found = [
+        Candidate("copula-gauss", lambda p: GaussianRatio("rank", p.x, p.y)),
+        Candidate("gauss", lambda p: GaussianRatio("standard", p.x, p.y)),
+    ]
+    if rows >= 10 * (dx + dy):
+        found.append(Candidate("copula-student", lambda p: StudentRatio(p.x, p.y)))
+    if dx + dy <= WIDEST:
+        sizes = (4, 32) if dx + dy > 2 else (4, 16, 64)
+        found += [_mixture(c) for c in sizes if rows >= 25 * c * (dx + dy) ** 0.5]
+    if rows >= FEWEST:
+        found += [_warped("rank"), _warped("standard")]
+        if thorough:
+            found += [_joint(), _infonce()]
+    return found
+
+
+def discrete(*, x: bool, y: bool) -> list[Candidate]:
+    """Candidates where x, y or both are class numbers (one column of them)."""
+    if x and y:
+        return [Candidate("table", lambda p: TableRatio(p.x, p.y))]
+    return [
+        Candidate("classes-logistic", lambda p: LogisticRatio(p.x, p.y, of_x=x)),
+        Candidate("classes-boosted", lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed)),
+    ]
+
+
+def _mixture(components: int) -> Candidate:
+    return Candidate(
+        f"copula-mixture-{components}",
+        lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed),
+    )
+
+
+def _learned(
+    method: str,
+    kind: Scale,
+    build: Callable[[Tensor, Tensor], nn.Module],
+    schedule: Schedule,
+    block: int = 1500,
+) -> Candidate:
+    def fit(p: Part) -> Ratio:
+        return Learned(
+            kind,
+            build,
+            schedule,
+            (p.x, p.y),
+            (p.x_validation, p.y_validation),
+            seed=p.seed,
+            until=p.until,
+            block=block,
+        )
+
+    return Candidate(method, fit, learned=True)
+
+
+def _warped(kind: Scale) -> Candidate:
+    return _learned(f"warped-dv-{kind}", kind, Warped, Schedule())
+
+
+def _joint() -> Candidate:
+    def build(x: Tensor, y: Tensor) -> nn.Module:
+        return GaussianStarted(x, y, hidden=(128, 128))
+
+    schedule = Schedule(signal=bounds.JS, steps=600, batch=128, rate=1e-3)
+    return _learned("joint-js", "standard", build, schedule, block=200)
+
+
+def _infonce() -> Candidate:
+    def build(x: Tensor, y: Tensor) -> nn.Module:
+        critic = Separable(dim=64, hidden=(256, 256))
+        with torch.no_grad():
+            critic(x[:2], y[:2])
+        return critic
+
+    schedule = Schedule(signal=bounds.InfoNCE, steps=600, rate=1e-3)
+    return _learned("separable-infonce", "standard", build, schedule)
