@@ -8,16 +8,16 @@ All information is in nats; a negative ``weight`` is a term that was minimized.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import re
-import types
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from infomax._errors import InfomaxError
 
@@ -25,6 +25,8 @@ Side = Literal["lower", "upper", "estimate"]
 Verdict = Literal["ok", "saturated", "overfitted", "collapsed", "high-variance", "crossed"]
 Status = Literal["finished", "interrupted", "failed"]
 Split = Literal["train", "validation", "test"]
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number that may be missing: NaN here, null in a file."""
 T = TypeVar("T")
 
 
@@ -35,16 +37,16 @@ class Term:
     between: tuple[str, str]
     bound: str
     side: Side
-    nats: float
-    stderr: float = math.nan
+    nats: Number
+    stderr: Number = math.nan
     ceiling: float | None = None
     contexts: int
     split: Split = "test"
-    control_nats: float = math.nan  # the same with shuffled pairs: what nothing looks like
+    control_nats: Number = math.nan  # the same with shuffled pairs: what nothing looks like
     verdict: Verdict = "ok"
     why: str = ""
-    train_nats: float = math.nan
-    weight: float = 1.0
+    train_nats: Number = math.nan
+    weight: Number = 1.0
     negatives: str = "batch"
     positions: str | int = "all"  # or so many steps ahead
 
@@ -57,9 +59,9 @@ class Probe:
     label: str
     metric: str  # "accuracy" (linear) or "knn_accuracy"
     labels_used: Literal["all"] | int = "all"  # or the number of labels a class
-    raw: float = math.nan
-    untrained: float = math.nan
-    learned: float
+    raw: Number = math.nan
+    untrained: Number = math.nan
+    learned: Number
     stderr: float | None = None  # of learned
 
 
@@ -78,7 +80,7 @@ class Retrieval:
 class Representation:
     """How many of the dimensions of the learned view are in use."""
 
-    effective_rank: float
+    effective_rank: Number
     dimension: int
 
 
@@ -89,7 +91,7 @@ class MetricTerm:
     between: tuple[str, str]
     bound: str
     side: Side
-    nats: float
+    nats: Number
     ceiling: float | None = None
 
 
@@ -98,10 +100,10 @@ class Metric:
     """One line of metrics.jsonl: where training stands on one split."""
 
     step: int
-    epoch: float
+    epoch: Number
     split: Literal["train", "validation"]
-    seconds: float = math.nan
-    objective: float = math.nan
+    seconds: Number = math.nan
+    objective: Number = math.nan
     terms: Sequence[MetricTerm] = ()
 
     def to_json(self) -> dict[str, object]:
@@ -135,7 +137,7 @@ class Results:
     representation: Representation | None = None
     data: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, object] = field(default_factory=dict)
-    seconds: float = math.nan
+    seconds: Number = math.nan
 
     def to_json(self) -> dict[str, object]:
         """Give the object that results.json holds (DESIGN section 5)."""
@@ -238,58 +240,15 @@ def _named_for_python(entry: object) -> object:
 
 
 def _read_record(cls: type[T], data: object, where: str) -> T:
-    if not isinstance(data, Mapping):
-        raise _damaged(where, "an object", data)
-    hints = get_type_hints(cls)
-    values = {}
-    for f in fields(cls):  # type: ignore[arg-type]
-        if f.name in data:
-            values[f.name] = _read(hints[f.name], data[f.name], f"{where}: {f.name}")
-        elif f.default is MISSING and f.default_factory is MISSING:
-            raise _damaged(where, f"the key {f.name!r}", sorted(map(str, data)))
-    return cls(**values)
-
-
-def _read(kind: object, value: object, where: str) -> object:
-    """Check one value against the annotation of its field."""
-    origin, among = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in among:
-            return None
-        for one in among[:-1]:
-            with contextlib.suppress(InfomaxError):
-                return _read(one, value, where)
-        return _read(among[-1] if among[-1] is not type(None) else among[0], value, where)
-    if origin is Literal:
-        if value not in among:
-            raise _damaged(where, f"one of {', '.join(among)}", value)
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple) or len(value) != len(among):
-            raise _damaged(where, f"{len(among)} names", value)
-        return tuple(_read(a, v, where) for a, v in zip(among, value, strict=True))
-    if origin is Sequence:
-        if not isinstance(value, list | tuple):
-            raise _damaged(where, "a list", value)
-        return [_read(among[0], v, f"{where}[{i}]") for i, v in enumerate(value)]
-    if origin is Mapping:
-        if not isinstance(value, Mapping):
-            raise _damaged(where, "an object", value)
-        return {k: _read(among[1], v, f"{where}: {k}") for k, v in value.items()}
-    if is_dataclass(kind):
-        return _read_record(cast("type[object]", kind), value, where)
-    if kind is float and value is None:
-        return math.nan
-    wanted = {float: (int, float), int: (int,), str: (str,)}.get(cast("type[object]", kind))
-    if wanted is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
-        words = {float: "a number", int: "a whole number", str: "text"}
-        raise _damaged(where, words[cast("type[float]", kind)], value)
-    return float(cast(float, value)) if kind is float else value
-
-
-def _damaged(where: str, wanted: str, got: object) -> InfomaxError:
-    return InfomaxError(
-        wanted=f"{where}: {wanted}",
-        got=repr(got)[:120],
-        fix="the file is damaged or not ours: evaluate the run again, or restore it from a copy",
-    )
+    """Check JSON against the annotations of a record, strictly; unknown keys are ignored."""
+    try:
+        return TypeAdapter(cls).validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"[{at}]" if isinstance(at, int) else f": {at}" for at in first["loc"])
+        got = "nothing" if first["type"] == "missing" else repr(first["input"])[:120]
+        raise InfomaxError(
+            wanted=f"{where}{place}: {first['msg']}",
+            got=got,
+            fix="the file is damaged or not ours: evaluate the run again, or restore a copy",
+        ) from None

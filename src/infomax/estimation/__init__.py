@@ -1,0 +1,19 @@
+"""How much do two variables tell about each other? A portfolio of estimators, judged held out.
+
+`estimate(x, y)` gives the number with its interval, a held-out lower bound with its limit, and what
+may be claimed.
+"""
+
+from infomax.estimation.estimate import estimate
+from infomax.estimation.inputs import read
+from infomax.estimation.ratio import Ratio, hold
+from infomax.estimation.result import Estimate, Tried
+
+__all__ = [
+    "Estimate",
+    "Ratio",
+    "Tried",
+    "estimate",
+    "hold",
+    "read",
+]

@@ -1,0 +1,104 @@
+"""Conditional mutual information as a difference of two: the chain rule."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from infomax.estimation import inputs
+from infomax.estimation.estimate import estimate
+from infomax.estimation.portfolio import Watch
+from infomax.estimation.result import Estimate, Tried
+
+
+def conditional(
+    x: object,
+    y: object,
+    z: object,
+    *,
+    level: float,
+    seed: int,
+    budget: float | None,
+    max_dropped: float,
+    progress: Watch,
+) -> Estimate:
+    """Estimate I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z): an estimate, and no bound on either side.
+
+    The interval adds the variances of the two. A lower bound minus a lower bound bounds nothing,
+    so `lower_bound` and `lower_limit` are None, unless I(X; Z) has a certified upper limit (a
+    discrete X or Z), which gives lower_limit = lower_limit(X; YZ) - upper_limit(X; Z).
+
+    Source: Cover & Thomas 2006, theorem 2.5.2.
+    """
+    import pandas as pd
+
+    def frame(data: object, name: str) -> pd.DataFrame:
+        parts = inputs.columns(data, name)
+        return pd.DataFrame({f"{name}{j}": column for j, column in enumerate(parts)})
+
+    tables = {name: frame(data, name) for name, data in (("x", x), ("y", y), ("z", z))}
+    lengths = {len(table) for table in tables.values()}
+    if len(lengths) > 1:
+        from infomax._errors import InfomaxError
+
+        raise InfomaxError(
+            wanted="as many rows in x, y and given",
+            got=", ".join(f"{len(t)} in {n}" for n, t in tables.items()),
+            fix="pair them row by row",
+        )
+    whole = pd.concat(list(tables.values()), axis=1).replace([np.inf, -np.inf], np.nan)
+    bad = whole.isna().any(axis=1)
+    if bad.mean() <= max_dropped:
+        tables = {name: table[~bad] for name, table in tables.items()}
+    y_and_z = pd.concat([tables["y"], tables["z"]], axis=1)
+    half = None if budget is None else budget / 2
+    both, one = (
+        estimate(
+            tables["x"],
+            other,
+            level=level,
+            seed=seed,
+            budget=half,
+            max_dropped=max_dropped,
+            progress=progress,
+        )
+        for other in (y_and_z, tables["z"])
+    )
+    nats = both.nats - one.nats
+    below = math.hypot(both.nats - both.interval[0], one.interval[1] - one.nats)
+    above = math.hypot(both.interval[1] - both.nats, one.nats - one.interval[0])
+    limit = None
+    if one.upper_limit is not None and both.lower_limit is not None:
+        limit = both.lower_limit - one.upper_limit
+    worst = next((e.verdict for e in (both, one) if e.verdict != "ok"), "ok")
+    return Estimate(
+        nats=max(nats, 0.0),
+        interval=(max(nats - below, 0.0), max(nats + above, 0.0)),
+        level=level,
+        lower_bound=None,
+        lower_limit=limit,
+        upper_limit=both.upper_limit,
+        method=f"difference: {both.method} - {one.method}",
+        ceiling=None,
+        verdict=worst,
+        samples=both.samples,
+        candidates=[
+            Tried(
+                method=f"{name}: {c.method}",
+                side=c.side,
+                validation_nats=c.validation_nats,
+                test_nats=c.test_nats,
+                seconds=c.seconds,
+                stderr=c.stderr,
+                curve=c.curve,
+            )
+            for name, found in (("I(X;YZ)", both), ("I(X;Z)", one))
+            for c in found.candidates
+        ],
+        notes=[
+            f"A difference, I(X;YZ) {both.nats:.3f} - I(X;Z) {one.nats:.3f}: an estimate, which "
+            "bounds nothing on either side.",
+            *both.notes,
+        ],
+    )

@@ -1,0 +1,225 @@
+"""`estimate(x, y)`: a number a scientist can defend, with what may be claimed about it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from infomax.estimation import inputs
+from infomax.estimation.candidates import FEWEST, continuous, discrete
+from infomax.estimation.classes import upper_limit
+from infomax.estimation.inputs import Discrete, Variable
+from infomax.estimation.known import bracket
+from infomax.estimation.neighbours import neighbours
+from infomax.estimation.portfolio import MANY, Portfolio, Record, Watch, split
+from infomax.estimation.ratio import Bounded, Held, bounded
+from infomax.estimation.result import Estimate, Tried
+from infomax.posteriors import Density
+
+THOROUGH = 60.0
+"""Seconds of budget from which the slow candidates are tried too."""
+
+
+def estimate(
+    x: object,
+    y: object,
+    *,
+    given: object = None,
+    posterior: Callable[[Tensor], Density] | None = None,
+    discrete: Discrete = "auto",
+    level: float = 0.95,
+    seed: int = 0,
+    budget: float | None = None,
+    max_dropped: float = 0.1,
+    progress: Watch = lambda done, total, words: None,
+) -> Estimate:
+    """Estimate I(X; Y) in nats, with an interval, a held-out lower bound and what it rests on.
+
+        I(X; Y) = E_p[log p(x, y) / (p(x) p(y))]
+
+    A portfolio of log-ratios (Gaussian, Student-t and mixture copulas; learned critics; classifiers
+    and tables for discrete variables) is fitted by cross-fitting. Validation rows choose; test rows
+    report. `nats` is the mean of the winner's in-sample and held-out value, whose errors are about
+    opposite; `lower_bound` is held-out only.
+
+    Args:
+        x: [n, dx] numbers or classes: NumPy, torch, pandas or polars.
+        y: [n, dy], paired with x row by row.
+        given: [n, dz]; I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z) is estimated instead.
+        posterior: x -> the known density p(y | x) (see `infomax.posteriors`): bounds on both sides.
+        discrete: which of the two hold classes; "auto": strings, booleans and few integers.
+        level: confidence of the interval, and of the one-sided limits.
+        seed: the same seed gives the same answer, and the global random state is left alone.
+        budget: seconds to take, about; by default the work is fixed instead.
+        max_dropped: share of rows that may be dropped for NaN or infinity.
+        progress: called with (done, of, words).
+
+    Raises:
+        InfomaxError: unpaired, unreadable, constant or too few rows, or too many not finite.
+
+    Source: bounds: Nguyen et al. 2010 (arXiv 0809.0853), van den Oord et al. 2018 (1807.03748);
+    what cannot be known: McAllester & Stratos 2020 (1811.04251).
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(1000, 2))
+        >>> found = estimate(x, rng.normal(size=(1000, 2)))
+        >>> found.nats < 0.05, found.interval[0]
+        (True, 0.0)
+    """
+    if given is not None:
+        from infomax.estimation.conditional import conditional
+
+        return conditional(
+            x, y, given, level=level, seed=seed, budget=budget, max_dropped=max_dropped,
+            progress=progress,
+        )  # fmt: skip
+    begun = time.perf_counter()
+    columns_x, columns_y, notes = inputs.paired(x, y, max_dropped=max_dropped)
+    said = {"auto": (None, None), "x": (True, False), "y": (False, True)}
+    of_x, of_y = said.get(discrete, (discrete == "both",) * 2)
+    a = inputs.variable(columns_x, "x", of_x)
+    b = inputs.variable(columns_y, "y", of_y)
+    notes += [*a.notes, *b.notes]
+    quantile = _quantile(level)
+    if posterior is not None:
+        return bracket(a.rows, b.rows, posterior, level, quantile, seed, notes)
+    deadline = None if budget is None else begun + budget
+    return _portfolio(a, b, level, seed, deadline, budget, notes, progress)
+
+
+def _portfolio(
+    a: Variable,
+    b: Variable,
+    level: float,
+    seed: int,
+    deadline: float | None,
+    budget: float | None,
+    notes: list[str],
+    watch: Watch,
+) -> Estimate:
+    n = len(a.rows)
+    numbers, repeated = torch.arange(n).numpy(), 0
+    if not (a.classes and b.classes):
+        numbers, repeated = inputs.copies(a.rows, b.rows)
+    if repeated:
+        notes.append(
+            f"{repeated} rows are exact copies of others; copies are kept on one side of every "
+            "split, but they are no new evidence, so intervals are too narrow."
+        )
+    cut = split(numbers, seed)
+    if n > MANY:
+        notes.append(f"Of {n} rows, {sum(cut.counts.values())} were used, in one split.")
+    rows = len(cut.folds[0][0])
+    if a.classes or b.classes:
+        list_of = discrete(x=a.classes, y=b.classes)
+    else:
+        thorough = budget is not None and budget >= THOROUGH
+        list_of = continuous(a.rows.shape[1], b.rows.shape[1], rows, thorough=thorough)
+        if rows < FEWEST:
+            notes.append(f"{rows} training rows: too few for networks, so none was tried.")
+    folds = Portfolio(a.rows, b.rows, cut, seed=seed, deadline=deadline, watch=watch)
+    best, records = folds.run(list_of)
+    if folds.skipped:
+        notes.append(f"Out of budget, not tried: {', '.join(folds.skipped)}.")
+    tried = [_tried(record, len(cut.folds)) for record in records]
+    if not (a.classes or b.classes):
+        tried += neighbours(a.rows, b.rows, seed=seed)
+    quantile = _quantile(level)
+    bound = bounded(best.test)
+    nats, low, high = _point(best, bound, level)
+    limit = bound.nats - quantile * bound.stderr
+    upper = upper_limit(a.codes, b.codes, quantile)
+    if upper is not None:
+        nats, high, low = min(nats, upper), min(high, upper), min(low, upper)
+        notes.append(f"Discrete: never above the smaller entropy, at most {upper:.3f} nats.")
+    verdict = _verdict(bound, max(nats, bound.nats), cut.counts["test"], notes)
+    if low <= 0:
+        notes.append("Not distinguishable from 0: no candidate finds dependence beyond its error.")
+    return Estimate(
+        nats=nats,
+        interval=(low, high),
+        level=level,
+        lower_bound=bound.nats,
+        lower_limit=limit,
+        upper_limit=upper,
+        method=best.candidate.method,
+        ceiling=bound.ceiling,
+        verdict=verdict,
+        samples=cut.counts,
+        candidates=tried,
+        notes=notes,
+    )
+
+
+def _point(best: Record, bound: Bounded, level: float) -> tuple[float, float, float]:
+    """The point estimate and its interval.
+
+    The mean of in-sample and held-out value. Its error: that of the held-out rows, and half the
+    correction. Below 2.5 standard errors it is 0, and rises to its full value at 4.
+    """
+    held, fitted = _dv(best.test), _dv(best.train)
+    correction = (fitted - held) / 2
+    value = held + correction
+    terms = torch.cat([fold.terms for fold in best.test])
+    spread = float(terms.std()) / math.sqrt(len(terms))
+    if not bound.resolved:
+        positive = torch.cat([fold.positive for fold in best.test])
+        pairs = sum(fold.effective for fold in best.test)
+        spread = math.hypot(float(positive.std()) / math.sqrt(len(positive)), pairs**-0.5)
+    error = math.hypot(spread, correction / 2)
+    trust = min(max((bound.nats / max(bound.stderr, 1e-12) - 2.5) / 1.5, 0.0), 1.0)
+    reach = _quantile((1 + level) / 2) * error
+    nats = trust * max(value, 0.0)
+    low = max(nats - reach, 0.0) if trust > 0 else 0.0
+    return nats, low, max(value, nats, 0.0) + reach
+
+
+def _dv(folds: Sequence[Held]) -> float:
+    return sum(fold.dv * len(fold.positive) for fold in folds) / sum(
+        len(fold.positive) for fold in folds
+    )
+
+
+def _tried(record: Record, folds: int) -> Tried:
+    bound = bounded(record.test)
+    chosen = record.chosen_by(
+        steady=not record.resolved(folds), folds=len(record.validation)
+    )
+    return Tried(
+        method=record.candidate.method,
+        side="lower",
+        validation_nats=float(chosen.mean()),
+        test_nats=bound.nats,
+        seconds=record.seconds,
+        stderr=bound.stderr,
+        curve=record.curve,
+    )
+
+
+def _verdict(bound: Bounded, nats: float, test: int, notes: list[str]) -> str:
+    """Judge the bound, and say in words what its size forbids to claim."""
+    near = nats > math.log(test) - 2
+    if near or not bound.resolved:
+        notes.append(
+            f"From samples alone no distribution-free lower bound with high confidence exceeds "
+            f"about ln N = {math.log(test):.2f} nats (McAllester & Stratos 2020): `nats` beyond "
+            "`lower_limit` rests on the model."
+        )
+    if bound.resolved:
+        return "ok"
+    notes.append(
+        "Too few pairs carry the partition function, so the lower bound is InfoNCE's, with a "
+        f"ceiling of {bound.ceiling:.2f} nats."
+    )
+    assert bound.ceiling is not None
+    return "saturated" if bound.nats > bound.ceiling - 0.5 else "high-variance"
+
+
+def _quantile(level: float) -> float:
+    return math.sqrt(2) * float(torch.erfinv(torch.tensor(2 * level - 1, dtype=torch.float64)))
