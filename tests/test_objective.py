@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -6,6 +8,7 @@ from infomax import Context, I, Model, bounds, encoders
 from infomax._errors import InfomaxError
 from infomax.critics import Bilinear, Separable
 from infomax.objective import Objective
+from infomax.posteriors import GaussianHead, GaussianMarginal, Posterior
 
 
 def views():
@@ -69,6 +72,47 @@ def test_an_encoder_of_the_recipe_keeps_its_name_and_others_get_one():
     named, other = nn.Linear(2, 2), nn.Linear(2, 2)
     model = Model(I(x.encode(named), y.encode(other)), {"eye": named})
     assert list(model.encoders) == ["eye", "encoder1"]
+
+
+def test_a_stochastic_encoder_gives_both_sides_around_the_truth():
+    """z = mean(x) + noise with a known posterior: I(x; z) lies between its bounds."""
+    context = Context()
+    x = context.signal("x")
+
+    class Channel(nn.Module):
+        def forward(self, value):
+            return Posterior(value, torch.full_like(value, 2 * math.log(0.5)))
+
+    z = x.encode(Channel())
+    truth = 0.5 * math.log(1 + 1 / 0.25)
+    marginal = GaussianMarginal(1)
+    torch.manual_seed(0)
+    samples = torch.randn(4000, 1)
+    marginal.start(samples + 0.5 * torch.randn(4000, 1))
+    model = Model(
+        I(x, z, bound=bounds.TractableNWJ, critic=marginal)
+        - I(x, z, bound=bounds.Rate, critic=marginal)
+    )
+    lower, upper = (
+        term.edge.bound.value(*m.terms).item()
+        for term, m in zip(model.objective.terms, model({"x": torch.randn(4000, 1)}), strict=True)
+    )
+    assert truth - 0.06 < lower < truth + 0.03
+    assert truth - 0.03 < upper < truth + 0.06
+
+
+def test_the_marginal_of_a_rate_is_the_standard_normal_unless_said():
+    """Its rate is then the Kullback-Leibler divergence of the variational autoencoder."""
+    x = Context().signal("x")
+    head = GaussianHead(3)
+    model = Model(-1e-3 * I(x, x.encode(head), bound=bounds.Rate))
+    signals = {"x": torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))}
+    torch.manual_seed(0)
+    with torch.no_grad():
+        (measured,) = model({"x": signals["x"][:2000]})
+        posterior = head(signals["x"][:2000])
+    kl = 0.5 * (posterior.mean**2 + posterior.log_var.exp() - posterior.log_var - 1).sum(-1)
+    assert bounds.Rate.value(*measured.terms).item() == pytest.approx(kl.mean().item(), abs=0.1)
 
 
 def test_densities_need_a_stochastic_encoder():

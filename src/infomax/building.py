@@ -24,7 +24,11 @@ from infomax.recipe import EdgeSpec, Part, Recipe, ViewSpec, WindowSpec, explain
 from infomax.slices import Columns, Crop, Half, Window
 from infomax.views import Context, View
 
-ENCODERS = {"convnet": encoders.ConvNet, "mlp": encoders.MLP}
+ENCODERS = {
+    "convnet": encoders.ConvNet,
+    "gaussian": posteriors.GaussianHead,
+    "mlp": encoders.MLP,
+}
 AUGMENTATIONS = {
     "blur": augment.blur,
     "crop_flip": augment.crop_flip,
@@ -43,6 +47,7 @@ MARGINALS = {
     "flow": posteriors.FlowMarginal,
     "gaussian": posteriors.GaussianMarginal,
     "mixture": posteriors.MixtureMarginal,
+    "normal": posteriors.StandardNormal,
 }
 
 

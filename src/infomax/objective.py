@@ -19,6 +19,7 @@ from infomax._errors import InfomaxError
 from infomax.bounds import Bound
 from infomax.critics import Separable
 from infomax.pairing import Negatives, Pairs, Positions, arrange
+from infomax.posteriors import StandardNormal
 from infomax.views import Encode, Values, View, evaluate, vectors
 
 Gather = Callable[[Tensor], Tensor]
@@ -235,9 +236,12 @@ def I(  # noqa: E743 - the formula's letter
         a: the view of the anchors.
         b: the view of the candidates.
         bound: how it is bounded; InfoNCE where not said.
-        critic: scores of all pairs; a separable one of 128 dimensions where not said.
+        critic: scores of all pairs; a separable one of 128 dimensions where not said. For a bound
+            on densities the marginal r(b); the standard normal where not said.
         positions: how places pair: ``"all"``, ``"same"``, or k, the steps ahead.
         negatives: ``"batch"``, ``"within"`` the context, or ``"both"``.
     """
     chosen = bounds.InfoNCE if bound is None else bound
-    return Objective((Term(1.0, Edge(a, b, chosen, critic or Separable(), positions, negatives)),))
+    if critic is None:
+        critic = Separable() if chosen.needs == "scores" else StandardNormal()
+    return Objective((Term(1.0, Edge(a, b, chosen, critic, positions, negatives)),))

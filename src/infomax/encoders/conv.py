@@ -6,6 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from infomax._errors import InfomaxError
+
+MOST_STAGES = 6
+
 
 class ConvNet(nn.Module):
     """A small residual convolutional network; each stage halves the picture.
@@ -40,6 +44,12 @@ class ConvNet(nn.Module):
         channels: int | None = None,
     ) -> None:
         super().__init__()
+        if not 1 <= stages <= MOST_STAGES:
+            raise InfomaxError(
+                wanted=f"1 to {MOST_STAGES} stages (each halves the picture, doubles the width)",
+                got=f"stages: {stages}",
+                fix="use fewer stages, or an encoder of your own",
+            )
         stem = (
             nn.LazyConv2d(width, 3, stride=2, padding=1, bias=False)
             if channels is None

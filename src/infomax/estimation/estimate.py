@@ -188,9 +188,7 @@ def _dv(folds: Sequence[Held]) -> float:
 
 def _tried(record: Record, folds: int) -> Tried:
     bound = bounded(record.test)
-    chosen = record.chosen_by(
-        steady=not record.resolved(folds), folds=len(record.validation)
-    )
+    chosen = record.chosen_by(steady=not record.resolved(folds), folds=len(record.validation))
     return Tried(
         method=record.candidate.method,
         side="lower",

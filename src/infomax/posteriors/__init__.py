@@ -22,6 +22,7 @@ from infomax.posteriors.marginals import (
     GaussianMarginal,
     Marginal,
     MixtureMarginal,
+    StandardNormal,
     fit,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "MixtureHead",
     "MixtureMarginal",
     "Posterior",
+    "StandardNormal",
     "fit",
     "soft_clamp",
 ]

@@ -143,6 +143,32 @@ class GaussianMarginal(Marginal):
         self.only.start(y)
 
 
+class StandardNormal(Marginal):
+    """r(y) = N(y; 0, I) of any number of variables: the fixed prior; nothing is learned.
+
+    Source: Alemi et al. 2017 (arXiv 1612.00410), section 3.
+
+    Example:
+        >>> round(StandardNormal().log_prob(torch.zeros(1, 2)).item(), 3)
+        -1.838
+    """
+
+    def log_prob(self, y: Float[Tensor, "... n d"]) -> Float[Tensor, "... n"]:
+        """Value of log r(y_i), in nats."""
+        return -0.5 * (y.square() + LOG_2PI).sum(-1)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n d"]:
+        """Refuse: how many variables there are is not known."""
+        raise InfomaxError(
+            wanted="a marginal that knows its number of variables",
+            got="a standard normal of any number",
+            fix="draw with torch.randn(n, d), or use GaussianMarginal(d)",
+        )
+
+    def start(self, y: Float[Tensor, "n d"]) -> None:
+        """Nothing to fit."""
+
+
 class FlowMarginal(Marginal):
     """r(y): a neural spline flow over whitened y; it starts as the Gaussian that whitens.
 
