@@ -14,6 +14,7 @@ _ROOMS = (
     "critics",
     "data",
     "encoders",
+    "estimation",
     "posteriors",
     "recipe",
     "report",
@@ -26,8 +27,11 @@ _NAMES = {
     "I": "objective",
     "InfomaxError": "_errors",
     "Model": "objective",
+    "MutualInformation": "estimation",
     "Objective": "objective",
     "View": "views",
+    "estimate": "estimation",
+    "pairwise": "estimation",
 }
 
 __all__ = [*_NAMES, *_ROOMS]  # noqa: PLE0604 - a list of names

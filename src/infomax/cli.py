@@ -115,6 +115,42 @@ def report(run: Run) -> None:
     console.line(f"report: {reports.write(run)}")
 
 
+@app.command()
+def estimate(
+    x: Annotated[str, typer.Argument(help="FILE.npy, FILE.npz:key, FILE.csv:col,col, .parquet.")],
+    y: Annotated[str, typer.Argument(help="The paired rows, likewise.")],
+    given: Annotated[str | None, typer.Option(help="Rows of Z: estimate I(X; Y | Z).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw to FILE.html or FILE.png.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 0,
+    budget: Annotated[float | None, typer.Option(help="Seconds to take, about.")] = None,
+    max_dropped: Annotated[
+        float, typer.Option(help="Share of rows that may be dropped for NaN or infinity.")
+    ] = 0.1,
+    discrete: Annotated[
+        str, typer.Option(help="Which hold classes: auto, x, y, both or none.")
+    ] = "auto",
+) -> None:
+    """Estimate how much X and Y tell about each other, in nats, with what may be claimed.
+
+    [dim]infomax estimate x.npy y.npy
+    infomax estimate table.csv:age,weight table.csv:disease --json --plot found.html[/dim]
+    """
+    from infomax.estimation import command
+
+    command.run(
+        x,
+        y,
+        given=given,
+        as_json=json,
+        plot=plot,
+        seed=seed,
+        budget=budget,
+        max_dropped=max_dropped,
+        discrete=discrete,
+    )
+
+
 @recipes_app.callback()
 def recipes(context: typer.Context) -> None:
     """List the shipped recipes with their paper and views."""

@@ -4,16 +4,21 @@
 may be claimed.
 """
 
-from infomax.estimation.estimate import estimate
+from infomax.estimation.answer import estimate
+from infomax.estimation.face import MutualInformation
 from infomax.estimation.inputs import read
+from infomax.estimation.pairwise import Pairwise, pairwise
 from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.result import Estimate, Tried
 
 __all__ = [
     "Estimate",
+    "MutualInformation",
+    "Pairwise",
     "Ratio",
     "Tried",
     "estimate",
     "hold",
+    "pairwise",
     "read",
 ]

@@ -41,7 +41,7 @@ class Candidate:
 
     method: str
     fit: Callable[[Part], Ratio]
-    learned: bool = False  # dear: tried on one fold first
+    dear: bool = False  # tried on one fold first
 
 
 def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
@@ -83,6 +83,7 @@ def _mixture(components: int) -> Candidate:
     return Candidate(
         f"copula-mixture-{components}",
         lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed),
+        dear=components > 4,
     )
 
 
@@ -105,7 +106,7 @@ def _learned(
             block=block,
         )
 
-    return Candidate(method, fit, learned=True)
+    return Candidate(method, fit, dear=True)
 
 
 def _warped(kind: Scale) -> Candidate:

@@ -18,8 +18,8 @@ class TableRatio(Ratio):
     Example:
         >>> a = torch.tensor([[0.0], [1.0]] * 50)
         >>> TableRatio(a, a).matrix(a[:2], a[:2]).round(decimals=1)
-        tensor([[ 0.7, -4.6],
-                [-4.6,  0.7]], dtype=torch.float64)
+        tensor([[ 0.7000, -4.6000],
+                [-4.6000,  0.7000]], dtype=torch.float64)
     """
 
     def __init__(self, x: Float[Tensor, "n 1"], y: Float[Tensor, "n 1"]) -> None:
@@ -34,7 +34,7 @@ class TableRatio(Ratio):
         self.table = torch.where(apart > 0, ratio, 0.0)
 
     def matrix(self, x: Float[Tensor, "n 1"], y: Float[Tensor, "m 1"]) -> Float[Tensor, "n m"]:
-        """f of all pairs; 0 for a class that training has not seen."""
+        """Log-ratios of all pairs; 0 for a class that training has not seen."""
         a, b = x[:, 0].long(), y[:, 0].long()
         known = (a < self.rows)[:, None] & (b < self.columns)
         looked = self.table[a.clamp(max=self.rows - 1)][:, b.clamp(max=self.columns - 1)]
@@ -68,7 +68,7 @@ class LogisticRatio(Ratio):
         self.classifier = _Classifier(model, rows, classes)
 
     def matrix(self, x: Tensor, y: Tensor) -> Float[Tensor, "n m"]:
-        """f of all pairs."""
+        """Log-ratios of all pairs."""
         return self.classifier.pairs(y, x).mT if self.of_x else self.classifier.pairs(x, y)
 
 
@@ -86,7 +86,7 @@ class BoostedRatio(Ratio):
         self.classifier = _Classifier(model, rows, classes)
 
     def matrix(self, x: Tensor, y: Tensor) -> Float[Tensor, "n m"]:
-        """f of all pairs."""
+        """Log-ratios of all pairs."""
         return self.classifier.pairs(y, x).mT if self.of_x else self.classifier.pairs(x, y)
 
 

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from infomax.estimation import inputs
-from infomax.estimation.estimate import estimate
+from infomax.estimation.answer import estimate
 from infomax.estimation.portfolio import Watch
 from infomax.estimation.result import Estimate, Tried
+from infomax.records import Verdict
 
 
 def conditional(
@@ -71,7 +72,7 @@ def conditional(
     limit = None
     if one.upper_limit is not None and both.lower_limit is not None:
         limit = both.lower_limit - one.upper_limit
-    worst = next((e.verdict for e in (both, one) if e.verdict != "ok"), "ok")
+    worst: Verdict = next((e.verdict for e in (both, one) if e.verdict != "ok"), "ok")
     return Estimate(
         nats=max(nats, 0.0),
         interval=(max(nats - below, 0.0), max(nats + above, 0.0)),

@@ -31,7 +31,7 @@ class GaussianRatio(Ratio):
         self.wx, self.wy, self.rho = canonical(shrunk_correlation(z), x.shape[1])
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
-        """f of all pairs."""
+        """Log-ratios of all pairs."""
         a, b = self.scaling.x(x).double() @ self.wx, self.scaling.y(y).double() @ self.wy
         return gaussian_log_ratio(a, b, self.rho)
 
@@ -67,7 +67,7 @@ class StudentRatio(Ratio):
         )
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
-        """f of all pairs."""
+        """Log-ratios of all pairs."""
         a = _quantiles(self.scaling.x(x).double(), self.df)
         b = _quantiles(self.scaling.y(y).double(), self.df)
         joint = _square(a, self.whole[: self.dx, : self.dx])[:, None]

@@ -14,6 +14,7 @@ from infomax.estimation.portfolio import split
 from infomax.estimation.ratio import Ratio, bounded, hold
 from infomax.estimation.result import Estimate, Tried
 from infomax.posteriors import Density, FlowMarginal, GaussianMarginal, Marginal, fit
+from infomax.records import Verdict
 
 
 class KnownRatio(Ratio):
@@ -23,7 +24,7 @@ class KnownRatio(Ratio):
         self.posterior, self.marginal = posterior, marginal
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
-        """f of all pairs."""
+        """Log-ratios of all pairs."""
         with torch.no_grad():
             density = self.posterior(x.float())
             log_p: Tensor = density.log_prob_pairs(y.float())
@@ -36,6 +37,7 @@ def bracket(
     posterior: Callable[[Tensor], Density],
     level: float,
     quantile: float,
+    two_sided: float,
     seed: int,
     notes: list[str],
 ) -> Estimate:
@@ -51,9 +53,11 @@ def bracket(
     """
     cut = split(torch.arange(len(x)).numpy(), seed)
     hidden = torch.from_numpy(cut.validation)
-    found: dict[str, tuple[list[float], list[Ratio], float]] = {}
+    found: dict[str, tuple[list[float], list[KnownRatio], float]] = {}
     for name in ("gauss", "flow"):
-        begun, values, ratios = time.perf_counter(), [], []
+        begun = time.perf_counter()
+        values: list[float] = []
+        ratios: list[KnownRatio] = []
         for k, (train, _) in enumerate(cut.folds[:2] if name == "flow" else cut.folds):
             ratio = KnownRatio(posterior, _marginal(name, y[train].float(), seed + k))
             ratios.append(ratio)
@@ -72,12 +76,12 @@ def bracket(
     nats = (rate + dv) / 2 if bound.resolved else rate
     error = math.hypot(stderr, (rate - dv) / 4)
     upper = rate + quantile * stderr
-    reach = 1.1906 * quantile * error if level == 0.95 else 1.2 * quantile * error
+    reach = two_sided * error
     notes.append(f"Known conditional: the Rate with a {best} marginal bounds from above.")
     crossed = bound.nats - quantile * bound.stderr > upper
     if crossed:
         notes.append("The bounds cross: the posterior given is not that of the data.")
-    steady = "ok" if bound.resolved else "high-variance"
+    steady: Verdict = "ok" if bound.resolved else "high-variance"
     return Estimate(
         nats=max(nats, 0.0),
         interval=(max(nats - reach, 0.0), max(nats + reach, 0.0)),

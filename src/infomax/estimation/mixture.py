@@ -25,7 +25,7 @@ class MixtureRatio(Ratio):
         torch.Size([3, 5])
     """
 
-    block = 700
+    block = 250  # its pairs are the dearest
 
     def __init__(
         self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"], *, components: int, seed: int
@@ -53,7 +53,7 @@ class MixtureRatio(Ratio):
         self.slope = across
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
-        """f of all pairs: log Σ_c p(c|x_i) N(y_j | x_i, c) - log p(y_j)."""
+        """Log-ratios of all pairs: log Σ_c p(c|x_i) N(y_j | x_i, c) - log p(y_j)."""
         a, b = self.scaling.x(x).double(), self.scaling.y(y).double()
         of_x = self.log_weight + _log_normal(a - self.mean_x[:, None], self.white_x).mT
         of_y = self.log_weight + _log_normal(b - self.mean_y[:, None], self.white_y).mT

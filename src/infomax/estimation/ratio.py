@@ -15,6 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -44,6 +45,7 @@ class Held:
     partition: float  # e^(-c) E_q[e^f]
     centre: float  # c
     effective: float  # (Σ e^f)² / Σ e^(2f): how many pairs carry the partition function
+    pairs: int
     block: int
 
     @property
@@ -64,7 +66,7 @@ class Held:
     @property
     def resolved(self) -> bool:
         """Whether enough pairs carry the partition function to believe it."""
-        return self.effective >= RESOLVED
+        return self.effective >= min(RESOLVED, self.pairs / 4)
 
     @property
     def terms(self) -> Float[Tensor, " n"]:
@@ -89,36 +91,49 @@ def hold(
     n = len(x)
     parts = max(1, round(n / ratio.block))
     cuts = [n * part // parts for part in range(parts + 1)]
-    positive, nce, sums, squares = [], [], [], []
-    top = -math.inf
+    blocks = []
     with torch.no_grad():
-        for low, high in zip(cuts, cuts[1:], strict=False):
-            f = ratio.matrix(x[low:high], y[low:high]).double()
-            own, count = f.diagonal(), high - low
-            both = torch.logsumexp(f, 1) + torch.logsumexp(f, 0)
-            positive.append(own)
-            nce.append(own - 0.5 * both + math.log(count))
-            f = f.clone()
-            f.fill_diagonal_(-math.inf)
-            across = torch.logsumexp(f, 1), torch.logsumexp(f, 0)
-            share = math.log(max(count - 1, 1))
-            sums.append(torch.logaddexp(*across) - math.log(2) - share)
-            squares.append(float(torch.logsumexp(2 * f.flatten(), 0)))
-            top = max(top, float(sums[-1].max()))
-    logs = torch.cat(sums)
+        for low, high in pairwise(cuts):
+            blocks.append(_block(ratio.matrix(x[low:high], y[low:high]).double()))
+    logs = torch.cat([block.mass for block in blocks])
+    pairs = sum((high - low) * (high - low - 1) for low, high in pairwise(cuts))
     log_z = float(torch.logsumexp(logs, 0)) - math.log(n)
-    pairs = sum((high - low) * (high - low - 1) for low, high in zip(cuts, cuts[1:], strict=False))
-    log_pairs = math.log(max(pairs, 1))
-    log_squares = float(torch.logsumexp(torch.tensor(squares), 0))
+    log_squares = float(torch.logsumexp(torch.tensor([block.squares for block in blocks]), 0))
     c = log_z if centre is None else centre
     return Held(
-        positive=torch.cat(positive),
+        positive=torch.cat([block.positive for block in blocks]),
         mass=(logs - c).exp(),
-        nce=torch.cat(nce),
+        nce=torch.cat([block.nce for block in blocks]),
         partition=math.exp(min(log_z - c, 700.0)),
         centre=c,
-        effective=math.exp(min(2 * (log_z + log_pairs) - log_squares, 700.0)),
+        effective=math.exp(min(2 * (log_z + math.log(max(pairs, 1))) - log_squares, 700.0)),
+        pairs=pairs,
         block=n // parts,
+    )
+
+
+@dataclass(frozen=True)
+class _Block:
+    positive: Tensor
+    mass: Tensor  # in logs
+    nce: Tensor
+    squares: float  # log Σ e^(2f)
+
+
+def _block(f: Float[Tensor, "k k"]) -> _Block:
+    """One block of all pairs, its diagonal the positives; the exponential is taken once."""
+    own, k = f.diagonal().clone(), len(f)
+    top = float(f.max())
+    e = (f - top).exp_()
+    others = e.clone().fill_diagonal_(0.0)
+    tiny = 1e-300
+    log_rows, log_columns = ((e.sum(axis) + tiny).log() + top for axis in (1, 0))
+    around = (others.sum(1) + others.sum(0)) / (2 * max(k - 1, 1))
+    return _Block(
+        positive=own,
+        mass=(around + tiny).log() + top,
+        nce=own - 0.5 * (log_rows + log_columns).clamp_min(-600.0) + math.log(k),
+        squares=math.log(float(others.square_().sum()) + tiny) + 2 * top,
     )
 
 

@@ -50,7 +50,6 @@ class Warped(nn.Module):
         y: the paired rows.
         width: units of the two hidden layers of each side.
         rank: k, products of free features.
-        dropout: share of hidden units left out in training.
 
     Example:
         >>> x = torch.randn(900, 2, generator=torch.Generator().manual_seed(0))
@@ -65,7 +64,6 @@ class Warped(nn.Module):
         *,
         width: int = 128,
         rank: int = 16,
-        dropout: float = 0.2,
     ) -> None:
         super().__init__()
         z = torch.cat([x, y], 1).double()
@@ -73,14 +71,11 @@ class Warped(nn.Module):
         self.wx, self.wy = nn.Parameter(wx), nn.Parameter(wy)
         self.rho = nn.Parameter(torch.atanh(rho))
         self.pairs, self.rank = len(rho), rank
-        self.of_x = _tower(x.shape[1], self.pairs + rank + 1, width, dropout)
-        self.of_y = _tower(y.shape[1], self.pairs + rank + 1, width, dropout)
-        with torch.no_grad():
-            for tower in (self.of_x, self.of_y):
-                tower[-1].weight[: self.pairs] = 0
-                tower[-1].weight[-1] = 0
-                tower[-1].bias.zero_()
-            self.of_y[-1].weight.zero_()  # g is random and h zero: nothing yet, but it can learn
+        self.of_x = _tower(x.shape[1], self.pairs + rank + 1, width)
+        self.of_y = _tower(y.shape[1], self.pairs + rank + 1, width)
+        # a, b start canonical; g is random and h zero: nothing yet, but it can learn
+        _silence(self.of_x, [*range(self.pairs), -1])
+        _silence(self.of_y, list(range(self.pairs + rank + 1)))
 
     def forward(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
         """Scores of all pairs, in nats."""
@@ -92,20 +87,28 @@ class Warped(nn.Module):
         a, b, own = x @ self.wx + warp_x, y @ self.wy + warp_y, rho.square() / (2 * tight)
         left = torch.cat([a * (rho / tight), g / math.sqrt(self.rank)], 1)
         ends = (u.squeeze(1) - a.square() @ own).unsqueeze(1) + v.squeeze(1) - b.square() @ own
-        return products(left, torch.cat([b, h], 1)) + ends - 0.5 * tight.log().sum()
+        scores: Tensor = products(left, torch.cat([b, h], 1)) + ends - 0.5 * tight.log().sum()
+        return scores
 
 
-def _tower(inputs: int, outputs: int, width: int, dropout: float) -> nn.Sequential:
+def _tower(inputs: int, outputs: int, width: int) -> nn.Sequential:
     return nn.Sequential(
         Radial(),
         nn.Linear(2 * inputs + 2, width),
         nn.SiLU(),
-        nn.Dropout(dropout),
         nn.Linear(width, width),
         nn.SiLU(),
-        nn.Dropout(dropout),
         nn.Linear(width, outputs),
     )
+
+
+def _silence(tower: nn.Sequential, outputs: list[int]) -> None:
+    """Start these outputs of a tower at zero."""
+    last = tower[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight[outputs] = 0
+        last.bias.zero_()
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,12 @@ class Schedule:
     """How a critic is trained: steps of AdamW on all pairs of a batch, weights averaged."""
 
     signal: bounds.Bound = field(default_factory=lambda: bounds.DonskerVaradhan)
-    steps: int = 400
+    steps: int = 350
     batch: int = 512
     rate: float = 3e-3
     decay: float = 0.5
     every: int = 25  # steps between two looks at validation
-    patience: int = 6  # looks without a better one, after which training stops
+    patience: int = 5  # looks without a better one, after which training stops
 
 
 class Learned(Ratio):
@@ -130,7 +133,7 @@ class Learned(Ratio):
         schedule: how to train it.
         train: training rows (x, y).
         validation: rows that stop the training (x, y); the best average of weights is kept.
-        seed: of batches, dropout and weights; the caller's random state is left as it was.
+        seed: of batches and weights; the caller's random state is left as it was.
         until: `time.perf_counter()` after which to stop.
     """
 
@@ -150,17 +153,25 @@ class Learned(Ratio):
         self.scaling = scaling(kind, *train)
         x, y = self.scaling.x(train[0]).float(), self.scaling.y(train[1]).float()
         self.curve: list[tuple[int, float, float]] = []
+        self.cap = math.inf
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.critic = build(x, y)
             self._train(schedule, x, y, validation, until)
         self.critic.eval()
+        with torch.no_grad():
+            cuts = range(0, len(x), block)
+            self.cap = max(float(self.critic(x[c : c + block], y[c : c + block]).diagonal().max())
+                           for c in cuts)  # fmt: skip
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
-        """f of all pairs."""
+        """Log-ratios of all pairs, never above its largest value on a training pair.
+
+        Beyond that a network only extrapolates, and one wild pair would carry E_q[e^f].
+        """
         with torch.no_grad():
             scores: Tensor = self.critic(self.scaling.x(x).float(), self.scaling.y(y).float())
-        return scores
+        return scores.clamp(max=self.cap)
 
     def _train(
         self,

@@ -16,14 +16,14 @@ from infomax.posteriors.densities import (
     Posterior,
     soft_clamp,
 )
+from infomax.posteriors.fitting import fit
+from infomax.posteriors.flow import FlowMarginal
 from infomax.posteriors.heads import ClassHead, FlowHead, GaussianHead, MixtureHead
 from infomax.posteriors.marginals import (
-    FlowMarginal,
     GaussianMarginal,
     Marginal,
     MixtureMarginal,
     StandardNormal,
-    fit,
 )
 
 __all__ = [

@@ -1,8 +1,7 @@
-"""Learned marginals r(y): a Gaussian, a mixture of them, a flow; and maximum likelihood for all."""
+"""Learned marginals r(y): a Gaussian and mixtures of them, in log-space without an inverse."""
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from infomax._errors import InfomaxError
 from infomax.gaussian import shrunk_correlation
 from infomax.posteriors.densities import LOG_2PI, soft_clamp, soft_unclamp
-from infomax.posteriors.flow import identity_spline_flow
 
 DIAGONAL = 6.0  # the log-diagonal of a precision factor stays within ±6: deviations 0.0025 to 403
 
@@ -64,13 +62,14 @@ class MixtureMarginal(Marginal):
         self.log_diagonal = nn.Parameter(torch.zeros(components, dim))
         self.below = nn.Parameter(torch.zeros(components, dim, dim))
 
-    def _factor(self) -> tuple[Float[Tensor, "c d"], Float[Tensor, "c d d"]]:
+    def factor(self) -> tuple[Float[Tensor, "c d"], Float[Tensor, "c d d"]]:
+        """Triangular factors P of the precisions P Pᵀ, with the logarithms of their diagonals."""
         log_diagonal = soft_clamp(self.log_diagonal, -DIAGONAL, DIAGONAL)
         return log_diagonal, self.below.tril(-1) + torch.diag_embed(log_diagonal.exp())
 
     def log_prob(self, y: Float[Tensor, "... n d"]) -> Float[Tensor, "... n"]:
         """Value of log r(y_i), in nats."""
-        log_diagonal, factor = self._factor()
+        log_diagonal, factor = self.factor()
         unit = torch.einsum("...cd,cde->...ce", y.unsqueeze(-2) - self.mean, factor)
         each = log_diagonal.sum(-1) - 0.5 * (unit.square() + LOG_2PI).sum(-1)
         return torch.logsumexp(self.logits.log_softmax(-1) + each, -1)
@@ -79,7 +78,7 @@ class MixtureMarginal(Marginal):
         """Draw n samples."""
         chosen = torch.multinomial(self.logits.softmax(-1), n, True, generator=generator)
         noise = torch.empty(n, self.mean.shape[-1], 1).to(self.mean).normal_(generator=generator)
-        factor = self._factor()[1][chosen]
+        factor = self.factor()[1][chosen]
         unit: Tensor = torch.linalg.solve_triangular(factor.mT, noise, upper=True)
         return self.mean[chosen] + unit.squeeze(-1)
 
@@ -167,119 +166,3 @@ class StandardNormal(Marginal):
 
     def start(self, y: Float[Tensor, "n d"]) -> None:
         """Nothing to fit."""
-
-
-class FlowMarginal(Marginal):
-    """r(y): a neural spline flow over whitened y; it starts as the Gaussian that whitens.
-
-    Args:
-        dim: number of variables.
-        transforms: autoregressive layers.
-        width: width of their networks.
-
-    Source: Durkan et al. 2019 (arXiv 1906.04032), on zuko.
-
-    Example:
-        >>> FlowMarginal(2).log_prob(torch.zeros(5, 2)).shape
-        torch.Size([5])
-    """
-
-    centre: Tensor
-    factor: Tensor
-
-    def __init__(self, dim: int, *, transforms: int = 2, width: int = 64) -> None:
-        super().__init__()
-        self.flow = identity_spline_flow(dim, 0, transforms, width)
-        self.register_buffer("centre", torch.zeros(dim))
-        self.register_buffer("factor", torch.eye(dim))
-
-    def log_prob(self, y: Float[Tensor, "... n d"]) -> Float[Tensor, "... n"]:
-        """Value of log r(y_i), in nats."""
-        white = (y - self.centre) @ self.factor
-        log_r: Tensor = self.flow().log_prob(white)
-        return log_r + self.factor.diagonal().log().sum()
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n d"]:
-        """Draw n samples: base noise through the inverse of the flow."""
-        noise = torch.empty(n, len(self.centre)).to(self.centre).normal_(generator=generator)
-        white: Tensor = self.flow().transform.inv(noise)
-        y: Tensor = torch.linalg.solve_triangular(self.factor, white, upper=False, left=False)
-        return y + self.centre
-
-    @torch.no_grad()
-    def start(self, y: Float[Tensor, "n d"]) -> None:
-        """Whiten by the shrunk covariance."""
-        gaussian = MixtureMarginal(y.shape[-1], components=1)
-        gaussian.start(y)
-        self.centre.copy_(gaussian.mean[0])
-        self.factor.copy_(gaussian._factor()[1][0])
-
-
-def fit(
-    model: nn.Module,
-    y: Tensor,
-    x: Float[Tensor, "n dx"] | None = None,
-    *,
-    steps: int = 1000,
-    batch: int = 256,
-    lr: float = 1e-3,
-    seed: int = 0,
-) -> float:
-    """Maximize mean log r(y), or mean log q(y|x) if x is given; keep the best on a held-out tenth.
-
-    A marginal is started from its closed form first, and never ends worse than that on the
-    held-out tenth.
-
-    Args:
-        model: a marginal, or (with x) a head.
-        y: samples, one a row (class numbers for `ClassHead`).
-        x: what y is conditioned on.
-        steps: steps of Adam, its learning rate falling to zero along a cosine.
-        batch: samples a step.
-        lr: learning rate at the start.
-        seed: of the split and of the batches.
-
-    Returns:
-        The best mean log-likelihood on the held-out tenth, in nats.
-
-    Raises:
-        InfomaxError: fewer than twenty samples.
-
-    Example:
-        >>> y = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
-        >>> -3.2 < fit(GaussianMarginal(2), y, steps=10) < -2.5
-        True
-    """
-    if len(y) < 20:
-        raise InfomaxError(
-            wanted="twenty samples or more", got=f"{len(y)}", fix="give more samples"
-        )
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(y), generator=generator).to(y.device)
-    held, train = order[: len(y) // 10], order[len(y) // 10 :]
-
-    def log_likelihood(rows: Tensor) -> Tensor:
-        given: Tensor = model(y[rows]) if x is None else model(x[rows]).log_prob(y[rows])
-        return given.mean()
-
-    if isinstance(model, Marginal):
-        model.start(y[train])
-    with torch.no_grad():
-        best, kept = log_likelihood(held).item(), copy.deepcopy(model.state_dict())
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    every = max(1, steps // 20)
-    for step in range(1, steps + 1):
-        rows = train[torch.randint(len(train), (batch,), generator=generator).to(y.device)]
-        optimizer.zero_grad()
-        torch.autograd.backward(-log_likelihood(rows))
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        if step % every == 0:
-            with torch.no_grad():
-                value = log_likelihood(held).item()
-            if value > best:
-                best, kept = value, copy.deepcopy(model.state_dict())
-    model.load_state_dict(kept)
-    return best

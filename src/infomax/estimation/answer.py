@@ -19,6 +19,7 @@ from infomax.estimation.portfolio import MANY, Portfolio, Record, Watch, split
 from infomax.estimation.ratio import Bounded, Held, bounded
 from infomax.estimation.result import Estimate, Tried
 from infomax.posteriors import Density
+from infomax.records import Verdict
 
 THOROUGH = 60.0
 """Seconds of budget from which the slow candidates are tried too."""
@@ -88,7 +89,8 @@ def estimate(
     notes += [*a.notes, *b.notes]
     quantile = _quantile(level)
     if posterior is not None:
-        return bracket(a.rows, b.rows, posterior, level, quantile, seed, notes)
+        two_sided = _quantile((1 + level) / 2)
+        return bracket(a.rows, b.rows, posterior, level, quantile, two_sided, seed, notes)
     deadline = None if budget is None else begun + budget
     return _portfolio(a, b, level, seed, deadline, budget, notes, progress)
 
@@ -200,7 +202,7 @@ def _tried(record: Record, folds: int) -> Tried:
     )
 
 
-def _verdict(bound: Bounded, nats: float, test: int, notes: list[str]) -> str:
+def _verdict(bound: Bounded, nats: float, test: int, notes: list[str]) -> Verdict:
     """Judge the bound, and say in words what its size forbids to claim."""
     near = nats > math.log(test) - 2
     if near or not bound.resolved:

@@ -1,0 +1,126 @@
+"""How near to the truth `estimate` comes: the forty tasks, Gaussians up to 10 nats, independence.
+
+    python benchmarks/estimate_bmi40.py pack --data DIR     # the forty tasks, as bmi drew them
+    python benchmarks/estimate_bmi40.py own --seeds 1 2     # the tasks, fresh samples
+    python benchmarks/estimate_bmi40.py gauss               # 20-d, 2 to 10 nats
+    python benchmarks/estimate_bmi40.py independent         # 0 nats, N from 100 up
+
+DIR holds one TASK.npz (x, y) a task and truth.json (task -> nats). One CSV row a run is written to
+benchmarks/results/, under a first line with the command and the versions. "covered" is whether the
+interval holds the truth, "limit_ok" whether the one-sided 95 % limit is below it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from infomax import truth
+from infomax.estimation import estimate
+
+COLUMNS = (
+    "task,seed,n,truth,nats,error,low,high,covered,lower_bound,lower_limit,limit_ok,method,verdict,"
+    "wall_seconds,cpu_seconds,peak_mb"
+)
+RESULTS = Path(__file__).parent / "results"
+Run = tuple[str, int, float, np.ndarray, np.ndarray]
+
+
+def pack(data: Path, tasks: list[str] | None) -> Iterator[Run]:
+    for task, nats in json.loads((data / "truth.json").read_text()).items():
+        if not tasks or task in tasks:
+            with np.load(data / f"{task}.npz") as arrays:
+                yield task, 0, nats, arrays["x"], arrays["y"]
+
+
+def own(seeds: list[int], n: int, tasks: list[str] | None) -> Iterator[Run]:
+    for seed in seeds:
+        for task, problem in truth.bmi40().items():
+            if not tasks or task in tasks:
+                yield task, seed, problem.nats, *problem.sample(n, seed)
+
+
+def gauss(seeds: list[int], n: int) -> Iterator[Run]:
+    for seed in seeds:
+        for nats in (2.0, 4.0, 6.0, 8.0, 10.0):
+            plain = truth.correlated(20, 20, nats=nats)
+            cubed = truth.transformed(plain, truth.cube, truth.cube)
+            for problem in (plain, cubed):
+                yield problem.name, seed, nats, *problem.sample(n, seed)
+
+
+def independent(seeds: list[int]) -> Iterator[Run]:
+    for n in (100, 300, 1000, 3000, 10_000):
+        for dim in (1, 2, 5, 20, 50):
+            for seed in seeds if n <= 1000 else seeds[:1]:
+                name = f"independent-{dim}-{n}"
+                yield name, seed, 0.0, *truth.independent(dim, dim).sample(n, seed)
+
+
+def measure(runs: Iterator[Run], out: Path) -> None:
+    versions = (
+        f"python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    )
+    errors, limits, covered = [], [], []
+    with out.open("w", newline="") as file:
+        file.write(f"# {' '.join(['python', *sys.argv])} | {versions}\n")
+        table = csv.writer(file)
+        file.write(COLUMNS + "\n")
+        for task, seed, nats, x, y in runs:
+            wall, cpu = time.perf_counter(), time.process_time()
+            found = estimate(x, y, seed=seed)
+            low, high = found.interval
+            errors.append(found.nats - nats)
+            limits.append(found.lower_limit is None or found.lower_limit <= nats)
+            covered.append(low <= nats <= high)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            numbers = (nats, found.nats, errors[-1], low, high)
+            end = time.perf_counter() - wall, time.process_time() - cpu
+            row: list[object] = [task, seed, len(x), *(f"{v:.4f}" for v in numbers)]
+            row += [int(covered[-1]), f"{found.lower_bound:.4f}", f"{found.lower_limit:.4f}"]
+            row += [int(limits[-1]), found.method, found.verdict, *(f"{t:.1f}" for t in end)]
+            table.writerow([*row, f"{peak:.0f}"])
+            file.flush()
+            print(f"{task:48s} {nats:7.3f} {found.nats:7.3f} {found.method}", flush=True)
+    size = np.abs(errors)
+    print(
+        f"{len(size)} runs: mean |error| {size.mean():.4f}, worst {size.max():.4f}, interval holds "
+        f"the truth in {np.mean(covered):.1%}, limit below it in {np.mean(limits):.1%}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("what", choices=["pack", "own", "gauss", "independent"])
+    parser.add_argument("--data", type=Path, help="folder of the forty tasks, for pack")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--tasks", nargs="+")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    if given.what == "pack" and given.data is None:
+        parser.error("pack needs --data DIR")
+    runs = {
+        "pack": lambda: pack(given.data, given.tasks),
+        "own": lambda: own(given.seeds, given.n, given.tasks),
+        "gauss": lambda: gauss(given.seeds, given.n),
+        "independent": lambda: independent(given.seeds),
+    }[given.what]()
+    measure(runs, given.out or RESULTS / f"estimate_{given.what}.csv")
+
+
+if __name__ == "__main__":
+    main()

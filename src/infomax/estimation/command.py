@@ -1,0 +1,128 @@
+"""The verb `infomax estimate`: files in, a table or JSON out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infomax.estimation.answer import estimate
+from infomax.estimation.drawing import draw
+from infomax.estimation.inputs import read
+from infomax.estimation.result import Estimate
+
+
+def run(
+    x: str,
+    y: str,
+    *,
+    given: str | None,
+    as_json: bool,
+    plot: Path | None,
+    seed: int,
+    budget: float | None,
+    max_dropped: float,
+    discrete: str = "auto",
+) -> Estimate:
+    """Estimate from files (FILE.npy, FILE.npz:key, FILE.csv:col1,col2, FILE.parquet), and draw.
+
+    Raises:
+        InfomaxError: files that cannot be read or rows that cannot be used.
+    """
+    from infomax._errors import InfomaxError
+
+    if discrete not in ("auto", "x", "y", "both", "none"):
+        raise InfomaxError(
+            wanted="--discrete auto, x, y, both or none", got=discrete, fix="choose one of them"
+        )
+    if plot is not None and (
+        plot.suffix not in (".html", ".png") or not plot.resolve().parent.is_dir()
+    ):
+        raise InfomaxError(
+            wanted="--plot FILE.html or FILE.png in a folder that exists",
+            got=str(plot),
+            fix="choose one of the two",
+        )
+    if budget is not None and budget <= 0:
+        raise InfomaxError(wanted="--budget above 0 seconds", got=f"{budget}", fix="give more")
+    with _bar() as step:
+        found = estimate(
+            read(x),
+            read(y),
+            given=None if given is None else read(given),
+            discrete=discrete,  # type: ignore[arg-type]
+            seed=seed,
+            budget=budget,
+            max_dropped=max_dropped,
+            progress=step,
+        )
+    if plot is not None:
+        draw(found, plot)
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), indent=2) + "\n")
+    else:
+        show(found)
+    return found
+
+
+def show(found: Estimate) -> None:
+    """Print the answer, the candidates as a table, and the notes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console(highlight=False)
+    low, high = found.interval
+    out.print(
+        f"[bold]{found.nats:.3f} nats[/bold], {found.level:.0%} interval {low:.3f} to {high:.3f} "
+        f"(an estimate, by {found.method}; verdict: {found.verdict})"
+    )
+    held, limit = _number(found.lower_bound), _number(found.lower_limit)
+    out.print(f"held-out lower bound {held}, one-sided {found.level:.0%} limit {limit}")
+    if found.upper_limit is not None:
+        out.print(f"upper limit {found.upper_limit:.3f}")
+    table = Table("candidate", "side", "validation", "test", "± s.e.", "seconds")
+    for c in found.candidates:
+        table.add_row(
+            f"[bold]{c.method}[/bold]" if c.method == found.method else c.method,
+            c.side,
+            _number(c.validation_nats),
+            _number(c.test_nats),
+            _number(c.stderr),
+            f"{c.seconds:.1f}",
+        )
+    out.print(table)
+    used = ", ".join(f"{part} {count:,}" for part, count in found.samples.items())
+    out.print(f"rows: {used}")
+    for note in found.notes:
+        out.print(f"- {note}", markup=False)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on standard error, in a terminal, with what is being fitted and the time left."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    out = Console(stderr=True)
+    columns = (
+        bars.TextColumn("fitting"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def step(done: int, total: int, words: str) -> None:
+            bar.update(task, completed=done, total=total, description=words)
+
+        yield step
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

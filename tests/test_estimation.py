@@ -1,0 +1,423 @@
+"""`estimate`: laws over problems whose nats are known, and what happens to bad input."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from infomax import truth
+from infomax._errors import InfomaxError
+from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
+from infomax.estimation.classes import entropy
+from infomax.estimation.elliptical import GaussianRatio, StudentRatio
+from infomax.estimation.mixture import MixtureRatio
+from infomax.estimation.neighbours import ksg
+from infomax.estimation.portfolio import split
+from infomax.estimation.ratio import Ratio, bounded
+from infomax.estimation.result import KEYS
+
+
+def sample(problem, n, seed=0):
+    return (torch.from_numpy(a).double() for a in problem.sample(n, seed))
+
+
+class Known(Ratio):
+    def __init__(self, problem, shift=0.0):
+        self.problem, self.shift = problem, shift
+
+    def matrix(self, x, y):
+        return torch.from_numpy(self.problem.log_ratio(x.numpy(), y.numpy())) + self.shift
+
+
+# -- held-out evaluation ------------------------------------------------------------------------
+
+
+def test_hold_equals_its_slow_twin():
+    problem = truth.correlated(2, 2, nats=0.7)
+    x, y = sample(problem, 60)
+    held = hold(Known(problem), x, y, centre=0.1)
+    f = problem.log_ratio(x.numpy(), y.numpy())
+    off = [math.exp(f[i, j] - 0.1) for i in range(60) for j in range(60) if i != j]
+    z = sum(off) / len(off)
+    assert held.partition == pytest.approx(z)
+    assert float(held.terms.mean()) == pytest.approx(np.diag(f).mean() - 0.1 - z + 1)
+    assert held.dv == pytest.approx(np.diag(f).mean() - math.log(z) - 0.1)
+    assert held.effective == pytest.approx(sum(off) ** 2 / sum(e**2 for e in off))
+    rows = [f[i, i] - np.log(np.exp(f[i]).mean()) for i in range(60)]
+    columns = [f[i, i] - np.log(np.exp(f[:, i]).mean()) for i in range(60)]
+    assert float(held.nce.mean()) == pytest.approx((np.mean(rows) + np.mean(columns)) / 2)
+
+
+def test_a_constant_added_to_the_critic_changes_nothing_once_centred():
+    problem = truth.correlated(1, 1, nats=0.5)
+    x, y = sample(problem, 500)
+    plain, shifted = hold(Known(problem), x, y), hold(Known(problem, 7.0), x, y)
+    assert shifted.dv == pytest.approx(plain.dv)
+    assert bounded([shifted]).nats == pytest.approx(bounded([plain]).nats)
+
+
+def test_the_stated_error_is_the_spread_over_samples():
+    problem = truth.correlated(2, 2, nats=0.6)
+    found = []
+    for seed in range(60):
+        x, y = sample(problem, 300, seed)
+        found.append(bounded([hold(Known(problem), x, y, centre=0.0)]))
+    spread = np.std([b.nats for b in found])
+    assert 0.7 * spread < np.mean([b.stderr for b in found]) < 1.5 * spread
+    assert abs(np.mean([b.nats for b in found]) - 0.6) < 3 * spread / math.sqrt(60)
+
+
+def test_an_unresolved_partition_function_falls_back_to_infonce_below_log_k():
+    problem = truth.correlated(20, 20, nats=12.0)
+    x, y = sample(problem, 800)
+    bound = bounded([hold(Known(problem), x, y, centre=0.0)])
+    assert not bound.resolved
+    assert bound.ceiling == pytest.approx(math.log(800))
+    assert bound.nats < bound.ceiling
+
+
+# -- closed forms -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fit", "problem", "within"),
+    [
+        (lambda x, y: GaussianRatio("rank", x, y), truth.correlated(3, 3, nats=1.0), 0.1),
+        (lambda x, y: GaussianRatio("standard", x, y), truth.correlated(3, 3, nats=1.0), 0.1),
+        (StudentRatio, truth.student(2, 2, df=2), 0.1),
+        (
+            lambda x, y: MixtureRatio(x, y, components=4, seed=0),
+            truth.correlated(1, 1, nats=1),
+            0.1,
+        ),
+    ],
+    ids=["rank", "standard", "student", "mixture"],
+)
+def test_closed_forms_find_their_own_kind(fit, problem, within):
+    x, y = sample(problem, 3000)
+    ratio = fit(x[:1500], y[:1500])
+    held = hold(ratio, x[1500:], y[1500:], centre=0.0)
+    assert abs(bounded([held]).nats - problem.nats) < within
+    assert held.log_partition == pytest.approx(0.0, abs=0.1)  # a log-ratio is normalized
+
+
+def test_mixture_ratio_equals_the_density_of_its_mixture():
+    from scipy.stats import multivariate_normal as normal
+
+    x, y = sample(truth.correlated(1, 2, nats=0.6), 400)
+    ratio = MixtureRatio(x, y, components=3, seed=0)
+    a, b = ratio.scaling.x(x[:1]).numpy(), ratio.scaling.y(y[:1]).numpy()
+    whole = margin_x = margin_y = 0.0
+    for c, weight in enumerate(ratio.log_weight.exp().tolist()):
+        s_x = np.linalg.inv((ratio.white_x[c].mT @ ratio.white_x[c]).numpy())
+        s_y = np.linalg.inv((ratio.white_y[c].mT @ ratio.white_y[c]).numpy())
+        cross = s_x @ ratio.slope[c].numpy()
+        joint = np.block([[s_x, cross], [cross.T, s_y]])
+        m_x, m_y = ratio.mean_x[c].numpy(), ratio.mean_y[c].numpy()
+        both = np.concatenate([a, b], 1)[0]
+        whole += weight * normal.pdf(both, np.concatenate([m_x, m_y]), joint)
+        margin_x += weight * normal.pdf(a[0], m_x, s_x)
+        margin_y += weight * normal.pdf(b[0], m_y, s_y)
+    expected = math.log(whole / margin_x / margin_y)
+    assert float(ratio.matrix(x[:1], y[:1])) == pytest.approx(expected, abs=1e-4)
+
+
+def test_ksg_is_right_in_one_dimension():
+    x, y = truth.correlated(1, 1, nats=0.8).sample(3000)
+    assert abs(ksg(x, y) - 0.8) < 0.07
+
+
+# -- the whole ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        truth.correlated(3, 2, nats=0.8),
+        truth.transformed(truth.correlated(2, 2, nats=0.5), truth.cube, truth.asinh),
+        truth.student(2, 2, df=1),
+        truth.class_gaussian(),
+        truth.class_uniform(4),
+        truth.table(np.array([[0.3, 0.1], [0.1, 0.5]])),
+    ],
+    ids=lambda p: p.name,
+)
+def test_the_interval_holds_the_truth_and_the_limit_is_below_it(problem):
+    found = estimate(*problem.sample(1000, seed=3))
+    assert abs(found.nats - problem.nats) < 0.12
+    assert found.interval[0] <= problem.nats <= found.interval[1]
+    stderr = (found.lower_bound - found.lower_limit) / 1.645
+    assert stderr > 0
+    assert found.lower_limit < problem.nats + stderr  # of one sample, a limit of 95 % may err
+    assert found.upper_limit is None or found.upper_limit >= problem.nats
+    assert (found.upper_limit is not None) == (problem.name[:5] in ("class", "table"))
+
+
+@pytest.mark.parametrize(("dim", "n"), [(1, 100), (5, 100), (50, 100), (1, 500), (20, 500)])
+def test_independent_data_are_never_called_dependent(dim, n):
+    found = estimate(*truth.independent(dim, dim).sample(n, seed=dim))
+    assert found.interval[0] == 0.0
+    assert found.nats <= 0.05
+
+
+def test_shuffled_pairs_tell_nothing():
+    x, y = truth.correlated(2, 2, nats=1.0).sample(600)
+    found = estimate(x, np.random.default_rng(0).permutation(y))
+    assert found.nats <= 0.05
+    assert found.interval[0] == 0.0
+
+
+def test_small_dependence_is_found():
+    found = estimate(*truth.correlated(1, 1, nats=0.1).sample(700, seed=1))
+    assert found.interval[0] > 0.0
+    assert 0.04 < found.nats < 0.17
+
+
+def test_monotone_change_of_scale_changes_nothing():
+    x, y = truth.correlated(2, 2, nats=0.7).sample(500)
+    plain, bent = estimate(x, y), estimate(np.exp(x), y**3)
+    assert bent.nats == pytest.approx(plain.nats, abs=0.03)
+
+
+def test_same_seed_same_answer_and_the_callers_random_state_is_kept():
+    x, y = truth.correlated(2, 2, nats=0.7).sample(1500)
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first, second = estimate(x, y, seed=4), estimate(x, y, seed=4)
+    assert torch.equal(before, torch.random.get_rng_state())
+    again = {**second.to_json(), "candidates": None}
+    assert {**first.to_json(), "candidates": None} == again
+    assert [c.test_nats for c in first.candidates] == [c.test_nats for c in second.candidates]
+
+
+def test_ten_nats_are_estimated_and_said_to_be_beyond_what_can_be_bounded():
+    problem = truth.correlated(20, 20, nats=10.0)
+    found = estimate(*problem.sample(3000, seed=1), budget=1.0)
+    assert abs(found.nats - 10.0) < 0.4
+    assert found.verdict == "saturated"
+    assert found.lower_bound <= found.ceiling
+    assert any("McAllester" in note for note in found.notes)
+
+
+def test_json_has_the_contracts_keys_and_is_json():
+    found = estimate(*truth.correlated(1, 1, nats=0.5).sample(200), budget=1.0)
+    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert tuple(told) == KEYS
+    assert set(told["candidates"][0]) == {
+        "method",
+        "side",
+        "validation_nats",
+        "test_nats",
+        "seconds",
+    }
+    assert set(told["samples"]) == {"train", "validation", "test"}
+
+
+def test_a_known_posterior_brackets_the_truth():
+    from infomax.posteriors import Posterior
+
+    problem = truth.gaussian_channel(2, nats=1.5)
+
+    def posterior(x):
+        mean, log_var = problem.posterior(x.numpy())
+        return Posterior(torch.tensor(mean).float(), torch.tensor(log_var).float())
+
+    found = estimate(*problem.sample(1500, seed=0), posterior=posterior)
+    assert found.lower_limit < 1.5 < found.upper_limit
+    assert found.upper_limit - found.lower_limit < 0.35
+    assert found.interval[0] < 1.5 < found.interval[1]
+
+
+def test_conditional_information_is_marked_as_a_difference():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(700, 1))
+    x, y = z + rng.normal(size=(700, 1)), z + rng.normal(size=(700, 1))
+    found = estimate(x, y, given=z)  # independent once z is known
+    assert found.nats < 0.08
+    assert found.interval[0] == 0.0
+    assert found.lower_bound is None
+    assert found.method.startswith("difference")
+    assert estimate(x, y).nats > 0.08
+
+
+def test_pairwise_is_symmetric_and_finds_the_pair_that_shares():
+    x, y = truth.correlated(1, 1, nats=0.8).sample(400)
+    noise = np.random.default_rng(5).normal(size=(400, 1))
+    found = pairwise({"a": x, "b": y, "c": noise}, budget=5.0)
+    table = found.table()
+    assert table.loc["a", "b"] == table.loc["b", "a"] == pytest.approx(0.8, abs=0.2)
+    assert table.loc["a", "c"] <= 0.05
+    assert list(found.details()["verdict"]) == ["ok"] * 3
+    assert "plotly" in found.to_html()
+
+
+def test_the_scikit_learn_face_clones_and_scores():
+    from sklearn.base import clone
+    from sklearn.model_selection import cross_val_score
+
+    x, y = truth.correlated(1, 1, nats=0.8).sample(300)
+    face = clone(MutualInformation(seed=2).set_params(budget=2.0))
+    assert face.get_params()["seed"] == 2
+    assert face.fit(x, y).nats_ == pytest.approx(0.8, abs=0.25)
+    assert cross_val_score(face, x, y, cv=2).mean() > 0.4
+    with pytest.raises(InfomaxError, match="colour"):
+        face.set_params(colour=1)
+
+
+def test_entropy_of_dice():
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 6, 5000))
+    value, stderr = entropy(codes)
+    assert abs(value - math.log(6)) < 0.003
+    assert stderr < 0.003
+
+
+# -- splits -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [25, 100, 1999, 2000, 10_000, 50_000])
+def test_splits_are_disjoint_and_copies_stay_together(n):
+    copies = np.arange(n) // 2
+    cut = split(copies, seed=1)
+    tested = np.concatenate([test for _, test in cut.folds])
+    assert len(np.unique(tested)) == len(tested)
+    for train, test in cut.folds:
+        for one, other in ((train, test), (train, cut.validation), (test, cut.validation)):
+            assert not set(copies[one]) & set(copies[other])
+    if n <= 40_000:
+        assert len(tested) + len(cut.validation) == n
+
+
+# -- bad input ----------------------------------------------------------------------------------
+
+
+def column(n=100, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, 1))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (column(100), column(90), "100 rows in x, 90 in y"),
+        (column(10), column(10), "20 complete pairs"),
+        (np.full((50, 1), np.nan), column(50), "50 of 50 rows"),
+        (np.ones((50, 2)), column(50), "constant"),
+        (np.array([object()] * 50), column(50), "object"),
+        (np.array([f"name {i}" for i in range(50)]), column(50), "50 different values"),
+    ],
+    ids=["lengths", "few", "nan", "constant", "object", "strings"],
+)
+def test_bad_input_is_said_in_one_message(x, y, words):
+    with pytest.raises(InfomaxError, match=words):
+        estimate(x, y)
+
+
+def test_some_missing_rows_are_dropped_and_counted_and_many_are_refused():
+    x, y = column(200), column(200, 1)
+    x[:5] = np.inf
+    assert any("5 of 200 rows" in note for note in estimate(x, y).notes)
+    with pytest.raises(InfomaxError, match="max_dropped"):
+        estimate(x, y, max_dropped=0.01)
+
+
+def test_constant_columns_and_copies_are_told():
+    x = np.concatenate([column(200), np.ones((200, 1))], 1)
+    y = column(200, 1)
+    x[150:], y[150:] = x[:50], y[:50]
+    notes = " ".join(estimate(x, y).notes)
+    assert "1 constant column" in notes
+    assert "50 rows are exact copies" in notes
+
+
+def test_labels_as_strings_and_flags_for_integers():
+    rng = np.random.default_rng(0)
+    number = rng.integers(0, 3, 400)
+    y = number[:, None] + 0.3 * rng.normal(size=(400, 1))
+    names = np.array(["red", "green", "blue"])[number]
+    named, numbered = estimate(names, y), estimate(number, y)
+    assert named.nats == pytest.approx(numbered.nats, abs=0.05)
+    assert numbered.upper_limit is not None
+    assert estimate(number, y, discrete="none", budget=1.0).upper_limit is None
+
+
+def test_frames_tensors_and_arrays_give_the_same():
+    import pandas as pd
+
+    x, y = truth.correlated(2, 1, nats=0.5).sample(150)
+    frame = pd.DataFrame(x, columns=["a", "b"])
+    values = {
+        estimate(given, y, budget=5.0).nats
+        for given in (x, frame, torch.from_numpy(x), frame.values)
+    }
+    assert len(values) == 1
+
+
+def test_files_are_read_by_suffix_key_and_column(tmp_path):
+    import pandas as pd
+
+    x = column(30)
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", a=x, b=-x)
+    pd.DataFrame({"u": x[:, 0], "v": -x[:, 0]}).to_csv(tmp_path / "x.csv", index=False)
+    assert np.array_equal(read(str(tmp_path / "x.npy")), x)
+    assert np.array_equal(read(f"{tmp_path}/x.npz:b"), -x)
+    assert list(read(f"{tmp_path}/x.csv:v").columns) == ["v"]
+    for spec, words in (("x.npz", "no key"), ("x.csv:w", "got:    w"), ("nothing.npy", "a file")):
+        with pytest.raises(InfomaxError, match=words):
+            read(f"{tmp_path}/{spec}")
+    np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InfomaxError, match="object arrays"):
+        read(str(tmp_path / "o.npy"))
+
+
+@pytest.mark.parametrize("suffix", ["html", "png"])
+def test_the_plot_is_written(tmp_path, suffix):
+    from infomax.estimation.drawing import draw
+
+    pytest.importorskip("matplotlib" if suffix == "png" else "plotly")
+    found = estimate(*truth.correlated(1, 1, nats=0.5).sample(100))
+    draw(found, tmp_path / f"plot.{suffix}")
+    assert (tmp_path / f"plot.{suffix}").stat().st_size > 10_000
+    with pytest.raises(InfomaxError):
+        draw(found, tmp_path / "plot.gif")
+
+
+# -- slow: the learned candidate, and the aims --------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dim", [3, 5])
+def test_spirals_are_unrolled_by_the_learned_candidate(dim):
+    turns = truth.spiral(dim, plane=(0, 1)), truth.spiral(dim, plane=(1, 2))
+    found = estimate(*truth.transformed(truth.sparse(dim, dim), *turns).sample(10_000, seed=11))
+    assert found.method.startswith("warped")
+    assert abs(found.nats - 1.0217) < 0.1
+    assert found.lower_limit < 1.0217
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "problem",
+    [truth.correlated(2, 2, nats=0.5), truth.student(1, 1, df=2), truth.class_gaussian()],
+    ids=lambda p: p.name,
+)
+def test_limits_and_intervals_cover_as_they_say(problem):
+    runs, below, inside = 100, 0, 0
+    for seed in range(runs):
+        found = estimate(*problem.sample(500, seed=seed), seed=seed)
+        below += found.lower_limit < problem.nats
+        inside += found.interval[0] <= problem.nats <= found.interval[1]
+    error = 3 * math.sqrt(0.95 * 0.05 / runs)
+    assert below / runs > 0.95 - error
+    assert inside / runs > 0.95 - error
+
+
+@pytest.mark.slow
+def test_a_budget_is_kept():
+    import time
+
+    x, y = truth.transformed(truth.sparse(5, 5), truth.spiral(5), truth.spiral(5)).sample(10_000)
+    begun = time.perf_counter()
+    estimate(x, y, budget=12.0)
+    assert time.perf_counter() - begun < 12.0 * 1.2
