@@ -34,8 +34,11 @@ def contexts():
     return data.load(recipe.check(TREE, "here").data)
 
 
-def prepared(contexts, **train):
-    chosen = recipe.check({**TREE, "train": {**TREE["train"], **train}}, "here")
+def prepared(contexts, encoder=None, **train):
+    tree = {**TREE, "train": {**TREE["train"], **train}}
+    if encoder:
+        tree["encoders"] = {"net": encoder}
+    chosen = recipe.check(tree, "here")
     study = building.build(chosen)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
@@ -65,22 +68,30 @@ def test_the_model_returned_is_the_best_on_validation(contexts, tmp_path):
     assert again == pytest.approx(trained.best, abs=1e-6)
 
 
-@pytest.mark.parametrize("stop_after", [3, 4, 11])
-def test_an_interrupted_run_resumed_is_the_uninterrupted_one(contexts, tmp_path, stop_after):
-    model, train = prepared(contexts)
+@pytest.mark.parametrize("stop_after", [3, 4, 11, 16])
+@pytest.mark.parametrize("kind", ["mlp", "convnet"])
+def test_an_interrupted_run_resumed_is_the_uninterrupted_one(contexts, tmp_path, stop_after, kind):
+    """In the middle of an epoch, at its end, at the end of all; whatever the layout in memory."""
+    encoder = {"kind": "convnet", "width": 8, "stages": 2} if kind == "convnet" else None
+    model, train = prepared(contexts, encoder)
     whole = parameters(engine.fit(model, contexts, train, tmp_path / "whole").model)
 
     def stop(done, total, words):
         if done == stop_after:
             os.kill(os.getpid(), signal.SIGINT)
 
-    model, _ = prepared(contexts)
+    model, _ = prepared(contexts, encoder)
     with pytest.raises(engine.Interrupted):
         engine.fit(model, contexts, train, tmp_path / "cut", watch=stop)
-    model, _ = prepared(contexts)
+    model, _ = prepared(contexts, encoder)
     resumed = parameters(engine.fit(model, contexts, train, tmp_path / "cut", resume=True).model)
     for name, value in whole.items():
         assert torch.equal(value, resumed[name]), name
+    held = [
+        [(m.step, m.objective) for m in read_metrics(tmp_path / run / "metrics.jsonl")[0]]
+        for run in ("whole", "cut")
+    ]
+    assert held[0] == held[1]
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(contexts, tmp_path):
@@ -95,6 +106,35 @@ def test_the_same_seed_gives_the_same_model_and_another_another(contexts, tmp_pa
 def test_a_batch_larger_than_the_data_is_refused(contexts):
     with pytest.raises(InfomaxError, match=r"train\.batch: 4000"):
         engine.check(contexts, recipe.TrainSpec(batch=4000))
+
+
+def test_splits_too_small_to_value_anything_are_refused():
+    few = data.load(data.DataSpec(source="digits", limit=12))
+    with pytest.raises(InfomaxError, match="validation split"):
+        engine.check(few, recipe.TrainSpec(batch=2))
+
+
+def test_a_run_killed_before_its_first_epoch_resumes_from_the_start(contexts, tmp_path):
+    model, train = prepared(contexts)
+
+    def kill(done, total, words):
+        raise OSError("killed")
+
+    with pytest.raises(OSError, match="killed"):
+        engine.fit(model, contexts, train, tmp_path / "cut", watch=kill)
+    model, _ = prepared(contexts)
+    resumed = parameters(engine.fit(model, contexts, train, tmp_path / "cut", resume=True).model)
+    model, _ = prepared(contexts)
+    whole = parameters(engine.fit(model, contexts, train, tmp_path / "whole").model)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_run_goes_on_only_with_the_data_it_was_trained_on(contexts, tmp_path):
+    model, train = prepared(contexts, epochs=1)
+    engine.fit(model, contexts, train, tmp_path)
+    other = data.load(data.DataSpec(source="digits", limit=400, seed=1))
+    with pytest.raises(InfomaxError, match="fingerprint"):
+        engine.resumable(tmp_path, other)
 
 
 def test_gradients_that_are_not_finite_stop_the_run_and_name_the_step(contexts, tmp_path):

@@ -120,3 +120,55 @@ def test_densities_need_a_stochastic_encoder():
     edge = I(x, x.encode(nn.Linear(3, 3)), bound=bounds.Rate, critic=nn.Identity())
     with pytest.raises(InfomaxError, match="not stochastic"):
         Model(edge)({"x": torch.zeros(4, 3)})
+
+
+def test_a_posterior_is_of_what_its_encoder_was_given_and_of_nothing_else():
+    context = Context()
+    x, y = context.signal("x"), context.signal("y")
+    z, inner = x.encode(GaussianHead(3)), x.encode(nn.Linear(3, 3))
+    noisy = x.augment(lambda value: value + 1).encode(GaussianHead(3))
+    (I(x, z, bound=bounds.TractableNCE) - I(x, z, bound=bounds.Rate)).check()
+    (-I(x, inner.encode(GaussianHead(2)), bound=bounds.Rate)).check()
+    for wrong in (
+        I(y, z, bound=bounds.TractableNCE),
+        I(inner, z, bound=bounds.TractableNCE),
+        -I(x, noisy, bound=bounds.Rate),
+        I(x, z, bound=bounds.TractableNCE, negatives="both"),
+        I(z, z),
+    ):
+        with pytest.raises(InfomaxError):
+            wrong.check()
+
+
+class Peeking(nn.Module):
+    """A dishonest critic: it knows the positives by their place in the batch."""
+
+    def forward(self, a, b):
+        return 9 * torch.eye(len(a)) + 0 * (a @ b.T)
+
+
+def test_torn_pairs_share_nothing_and_a_critic_of_the_order_is_caught():
+    x, y = views()
+    value = nn.functional.normalize(torch.randn(50, 3))
+    signals = {"x": value, "y": value}
+    honest = Bilinear()
+    honest(value, value)
+    with torch.no_grad():
+        honest.weight.copy_(30 * torch.eye(3))
+    for critic, caught in ((honest, False), (Peeking(), True)):
+        model = Model(I(x, y, critic=critic))
+        (paired,), (torn,) = model(signals), model(signals, torn=True)
+        assert bounds.infonce(*paired.terms).item() > 1
+        assert (bounds.infonce(*torn.terms).item() > 1) == caught
+
+
+def test_an_edge_of_fewer_than_two_contexts_is_left_out_of_a_batch():
+    x, y = views()
+    model = Model(I(x, y, critic=Bilinear()))
+    signals = {"x": torch.randn(5, 3), "y": torch.randn(5, 3)}
+    model(signals)
+    for there in ([0, 0, 0, 0, 0], [0, 1, 0, 0, 0]):
+        measured = model(signals, {"y": torch.tensor(there, dtype=torch.bool)})
+        loss = model.loss(measured)
+        loss.backward()
+        assert loss.item() == 0

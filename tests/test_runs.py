@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -81,8 +82,72 @@ def test_a_view_is_embedded_in_the_order_of_the_source(run, tmp_path):
     import pandas as pd
 
     frame = pd.read_parquet(tmp_path / "z.parquet")
-    assert list(frame.columns[:3]) == ["row", "label", "z0"]
+    assert list(frame.columns[:2]) == ["row", "z0"]
     assert np.allclose(frame["z3"], array[:, 3])
+
+
+def test_a_run_is_not_judged_on_another_split_of_its_data(run, tmp_path):
+    """Rows that were trained on would count as held out."""
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    text = (copy / "recipe.yaml").read_text()
+    (copy / "recipe.yaml").write_text(text.replace("  test: 0.2\n", "  test: 0.3\n"))
+    assert (copy / "recipe.yaml").read_text() != text
+    before = (copy / "results.json").read_bytes()
+    with pytest.raises(InfomaxError, match="fingerprint"):
+        runs.evaluate(copy)
+    assert (copy / "results.json").read_bytes() == before
+
+
+def test_a_damaged_state_leaves_the_results_of_a_finished_run(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    last = copy / "checkpoints" / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-40])
+    before = (copy / "results.json").read_bytes()
+    with pytest.raises(InfomaxError, match="damaged"):
+        runs.train(recipe.check(TREE, "here"), copy, resume=True)
+    assert (copy / "results.json").read_bytes() == before
+
+
+def test_embedding_needs_only_the_signal_of_its_view(run, tmp_path):
+    """Two pictures, of no class, in no split."""
+    from PIL import Image
+
+    for index in range(2):
+        Image.fromarray(np.full((8, 8), 100 * index, np.uint8)).save(tmp_path / f"{index}.png")
+    array, _ = runs.embed(run, f"imagefolder:{tmp_path}", "z")
+    assert array.shape == (2, 16)
+
+
+def test_contexts_that_lack_a_signal_are_trained_and_valued_without(tmp_path):
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4))
+    y = x + 0.3 * rng.normal(size=(300, 4))
+    y[np.arange(300) % 5 != 0] = np.nan
+    columns = {f"x{i}": x[:, i] for i in range(4)} | {f"y{i}": y[:, i] for i in range(4)}
+    frame = pd.DataFrame({"label": np.arange(300) % 2, **columns})
+    frame.to_csv(tmp_path / "few.csv", index=False)
+    signals = {name: {"kind": "vector", "column": f"{name}*"} for name in ("x", "y")}
+    source = {"source": "csv", "path": str(tmp_path / "few.csv"), "label": "label"}
+    tree = {
+        "data": {**source, "signals": signals},
+        "encoders": {"f": {"kind": "mlp", "dim": 4}, "g": {"kind": "mlp", "dim": 4}},
+        "views": {
+            "x": {"signal": "x"},
+            "y": {"signal": "y"},
+            "zx": {"of": "x", "encode": "f"},
+            "zy": {"of": "y", "encode": "g"},
+        },
+        "maximize": [{"between": ["zx", "zy"]}],
+        "train": {"epochs": 2, "batch": 16},
+        "evaluate": {"view": "zx"},
+    }
+    (term,) = runs.train(recipe.check(tree, "here"), tmp_path / "run").terms
+    assert term.contexts < 25
+    assert term.ceiling < np.log(16)
 
 
 def test_a_run_is_not_overwritten_and_only_its_own_recipe_resumes_it(run):
@@ -129,6 +194,9 @@ def test_no_augmentation_and_a_bilinear_critic_overfit_and_the_verdict_says_so(t
     assert results.terms[0].nats > term.nats
 
 
+HALVES = "maximize.0={between: [z_top, z_bottom], bound: barber_agakov}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -137,6 +205,11 @@ def test_no_augmentation_and_a_bilinear_critic_overfit_and_the_verdict_says_so(t
         (["train", "mnist-halves", "--data", "nonsense"], "mnist5k"),
         (["train", "mnist-halves", "--data", "fashion-mnist:nowhere"], "nowhere"),
         (["train", "mnist-halves", "--set", "train.batch=100000"], "train.batch"),
+        (["train", "mnist-halves", "--set", "train.epochs=[1"], "[1"),
+        (["train", "mnist-halves", "--set", "maximize.0.bound={kind: smile, clip: abc}"], "clip"),
+        (["train", "mnist-halves", "--set", HALVES], "posterior"),
+        (["train", "mnist-halves", "--set", "maximize.0.critic={kind: separable, dim: 0}"], "dim"),
+        (["train", "mnist-halves", "--set", "views.top.half={side: top, gap: 40}"], "sizes"),
         (["train", "mnist-halves", "--set", "views.picture={signal: sound}"], "sound"),
         (["evaluate", "nowhere"], "nowhere"),
         (["embed", "nowhere", "digits", "--view", "z", "--out", "z.npy"], "nowhere"),

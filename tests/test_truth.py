@@ -166,6 +166,24 @@ def test_posteriors_of_channels_are_what_was_sampled(kind):
     assert np.abs(np.corrcoef(unit.T, x.T)[:6, 6:]).max() < 4.5 / math.sqrt(20_000)
 
 
+@pytest.mark.parametrize("kind", [truth.gaussian_channel, truth.mixture_channel])
+def test_the_entropy_of_the_source_is_what_the_channel_loses_with_its_noise(kind):
+    """h(S) = lim h(Y) = I + h(noise) as the noise vanishes, at 8 nats a coordinate."""
+    problem = kind(2, nats=16.0)
+    log_var = problem.posterior(np.zeros((1, 2)))[1]
+    of_noise = 0.5 * (log_var + math.log(2 * math.pi * math.e)).sum()
+    assert problem.nats + of_noise == pytest.approx(problem.source, abs=0.02)
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.0])
+def test_the_entropy_of_the_tanh_source_is_that_of_its_samples(gain):
+    """Vasicek's spacings: h = E log(n (s_(i+m) − s_(i−m)) / 2m)."""
+    problem = truth.tanh_channel(1, nats=0.5, gain=gain)
+    s = np.sort(problem.posterior(problem.sample(400_000, seed=0)[0].astype(float))[0][:, 0])
+    spacings = s[200:] - s[:-200]
+    assert np.log(spacings * len(s) / 200).mean() == pytest.approx(problem.source, abs=0.02)
+
+
 def test_tanh_marginal_is_a_density():
     grid, log_p = _tanh_marginal(0.5, 2.0)
     assert np.trapezoid(np.exp(log_p), grid) == pytest.approx(1.0, abs=1e-7)
@@ -228,6 +246,8 @@ def test_bad_requests_say_what_to_do():
         truth.correlated(2, 3, nats=1.0, pairs=3)
     with pytest.raises(InfomaxError, match="noise > 0"):
         truth.additive_uniform(0.0)
+    with pytest.raises(InfomaxError, match="a coordinate"):
+        truth.tanh_channel(2, nats=6.0)
     with pytest.raises(InfomaxError, match="table of probabilities"):
         truth.table(np.ones((2, 2)))
     with pytest.raises(InfomaxError, match="closed log-ratio"):

@@ -84,6 +84,7 @@ def build(recipe: Recipe) -> Study:
         objective = objective - spec.weight * _edge(spec, views, f"minimize.{index}")
     objective.check()
     _known(recipe.evaluate.view, views, "evaluate.view", "a view")
+    _trained(views[recipe.evaluate.view], objective)
     return Study(objective, views, modules)
 
 
@@ -118,7 +119,16 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
         checked = schema.model_validate(options)
     except ValidationError as error:
         raise explained(error, f"{where} (kind {kind})") from None
-    return constructor(**{name: getattr(checked, name) for name in fields})
+    try:
+        return constructor(**{name: getattr(checked, name) for name in fields})
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        if isinstance(error, InfomaxError):
+            raise
+        raise InfomaxError(
+            wanted=f"{where}: options that make a {kind}",
+            got=f"{options}: {str(error).splitlines()[0]}",
+            fix="correct the numbers",
+        ) from None
 
 
 def _known(name: str, among: Mapping[str, Any], where: str, what: str) -> None:
@@ -127,6 +137,18 @@ def _known(name: str, among: Mapping[str, Any], where: str, what: str) -> None:
             wanted=f"{where}: {what} of the recipe (" + ", ".join(among) + ")",
             got=repr(name),
             fix="correct the name, or define it",
+        )
+
+
+def _trained(judged: View, objective: Objective) -> None:
+    """Refuse to judge a view by an encoder that no edge trains."""
+    used = {id(module) for end in objective.views for _, module in end.encoders}
+    idle = [view for view, module in judged.encoders if id(module) not in used]
+    if idle:
+        raise InfomaxError(
+            wanted="evaluate.view: a view by encoders that an edge trains",
+            got=f"'{judged}', by way of '{idle[0]}', whose encoder is on no edge",
+            fix="judge another view, or add an edge",
         )
 
 
@@ -197,7 +219,7 @@ def _window(spec: WindowSpec, parent: View, data: DataSpec, where: str) -> Windo
 def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     for end in spec.between:
         _known(end, views, f"{where}.between", "a view")
-    bound = named_bound(spec.bound)
+    bound = named_bound(spec.bound, f"{where}.bound")
     kinds = MARGINALS if bound.needs == "densities" else CRITICS
     key, other = ("marginal", "critic") if bound.needs == "densities" else ("critic", "marginal")
     if getattr(spec, other) is not None:
@@ -213,8 +235,16 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     return I(a, b, bound=bound, critic=module, positions=positions, negatives=spec.negatives)
 
 
-def named_bound(part: Part) -> Bound:
+def named_bound(part: Part, where: str) -> Bound:
     """A bound by its name in a recipe, at the settings given."""
     options = {"kind": part} if isinstance(part, str) else dict(part)
     bound = bounds.by_name(str(options.pop("kind", "")))
-    return bound(**options) if options else bound
+    try:
+        settings = {name: float(value) for name, value in options.items()}
+    except (TypeError, ValueError):
+        raise InfomaxError(
+            wanted=f"{where}: numbers as settings of {bound.name}",
+            got=repr(options),
+            fix="write e.g. {kind: smile, clip: 5.0}",
+        ) from None
+    return bound(**settings) if settings else bound

@@ -42,6 +42,7 @@ def save(path: Path, state: State) -> None:
         save_file(tensors, part, metadata)
         with part.open("rb") as file:
             os.fsync(file.fileno())
+        part.chmod(0o644)
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
         raise InfomaxError(
@@ -79,6 +80,20 @@ def load(path: Path) -> State:
     return State(tensors, json.loads(facts))
 
 
+def same_data(state: State, fingerprint: str, name: str) -> None:
+    """Refuse a state that was trained on other data, or on another split of them.
+
+    What was held out then might be what is trained on now, or the other way round.
+    """
+    trained_on = state.facts.get("data")
+    if trained_on != fingerprint:
+        raise InfomaxError(
+            wanted=f"the data and the split of the run (fingerprint {trained_on})",
+            got=f"{name} with fingerprint {fingerprint}: rows, labels or splits have changed",
+            fix="bring the data and the run's recipe.yaml back, or train anew in another folder",
+        )
+
+
 def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
     digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
@@ -102,20 +117,32 @@ def unpack(
     optimizer: torch.optim.Optimizer | None = None,
 ) -> None:
     """Put the tensors of `pack` back."""
-    own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    unpack_part(tensors, "", model)
+    if optimizer is None:
+        return
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".", 2)
+            state.setdefault(int(number), {})[key] = value
+    parameters: list[Tensor] = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, moments in state.items():
+        for key, value in moments.items():
+            if value.shape == parameters[index].shape:
+                # a fused step reads memory as it lies: laid out like the parameter
+                moments[key] = torch.empty_like(parameters[index]).copy_(value)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def unpack_part(tensors: Mapping[str, Tensor], prefix: str, module: nn.Module) -> None:
+    """Put back the parameters of one module, whose names in the model begin with ``prefix``."""
+    start = f"model.{prefix}"
+    own = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     try:
-        model.load_state_dict(own)
+        module.load_state_dict(own)
     except RuntimeError as error:
         raise InfomaxError(
             wanted="the parameters of this recipe's encoders and critics",
             got=str(error).splitlines()[-1].strip(),
             fix="use the recipe that the run was trained with",
         ) from None
-    if optimizer is None:
-        return
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

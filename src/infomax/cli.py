@@ -47,14 +47,15 @@ def train(
     chosen = recipes.read(recipe, set_)
     if data is not None:
         chosen = chosen.model_copy(update={"data": override(chosen.data, data)})
-    folder = out or Path("runs") / chosen.name
+    folder = out or Path("runs") / Path(chosen.name).name
     try:
         with console.Progress() as progress:
             results = runs.train(
                 chosen, folder, resume=resume, watch=progress.step, say=progress.say
             )
     except KeyboardInterrupt as stopped:
-        sys.stderr.write(f"infomax: interrupted: {str(stopped) or 'before the first step'}\n")
+        how = str(stopped) or "the last saved state is whole; go on with --resume"
+        sys.stderr.write(f"infomax: interrupted: {how}\n")
         raise typer.Exit(130) from None
     console.table(results)
     console.line(f"report: {folder / 'report.html'}")

@@ -40,6 +40,7 @@ def judge(
     nats: float,
     stderr: float,
     train_nats: float,
+    control_nats: float = 0.0,
     ceiling: float | None,
     rank: float | None = None,
     opposite: Sequence[tuple[Side, float, float]] = (),
@@ -51,6 +52,7 @@ def judge(
         nats: held-out value.
         stderr: its standard error.
         train_nats: value on training contexts, in evaluation mode.
+        control_nats: the most it claims for torn pairs, which share nothing.
         ceiling: the largest value it could show.
         rank: effective rank of the learned view.
         opposite: side, value and standard error of other bounds between the same views.
@@ -60,22 +62,29 @@ def judge(
         'overfitted'
     """
     noise = 2 * stderr if math.isfinite(stderr) else math.inf
-    if not math.isfinite(nats) or noise > max(0.5, abs(nats)):
-        return "high-variance", (
-            f"the standard error is {stderr:.2f} nats: choose a bound of less variance (InfoNCE), "
-            "or bring more held-out contexts"
-        )
+    if not math.isfinite(nats):
+        return "high-variance", "the value is not finite: lower the learning rate, or use InfoNCE"
     for other, value, error in opposite:
         gap = nats - value if (side, other) == ("lower", "upper") else value - nats
         if {side, other} == {"lower", "upper"} and gap > 2 * math.hypot(stderr, error):
             return "crossed", (
                 f"the lower bound lies {gap:.2f} nats above the upper one: one of them is wrong"
             )
+    if side == "lower" and control_nats > max(0.02, noise):
+        return "crossed", (
+            f"torn pairs share nothing, yet still show {control_nats:.2f} nats: the negatives "
+            "differ from the positives in something besides the context (their place, their order)"
+        )
     gap = train_nats - nats
     if side != "upper" and gap > 0.2 + noise and nats < OVERFITTED * train_nats:
         return "overfitted", (
             f"{train_nats:.2f} nats on training contexts, {nats:.2f} on held-out ones: augment, "
             "use a smaller critic or encoder, weight decay, or more data"
+        )
+    if noise > max(0.5, 0.5 * abs(nats)):
+        return "high-variance", (
+            f"the standard error is {stderr:.2f} nats: choose a bound of less variance (InfoNCE), "
+            "or bring more held-out contexts"
         )
     if rank is not None and rank < 1.5:
         return "collapsed", f"the representation uses {rank:.1f} directions"

@@ -35,6 +35,9 @@ Watch = Callable[[int, int, str], None]
 """Told after every step: steps done, steps in all, and the held-out nats in words."""
 
 CLIP = 10.0
+LAST = Path("checkpoints") / "last.safetensors"
+FEWEST = 4
+"""Contexts without which a split says nothing."""
 STARTED = 4096
 """Training contexts that an encoder's statistics are taken from."""
 
@@ -83,21 +86,20 @@ def fit(
         model.parameters(), lr=train.lr, weight_decay=train.weight_decay, fused=True
     )
     step, best = 0, -math.inf
-    last, best_path = (
-        out / "checkpoints" / "last.safetensors",
-        out / "checkpoints" / "best.safetensors",
-    )
+    last, best_path = out / LAST, out / "checkpoints" / "best.safetensors"
     if resume:
-        state = checkpoint.load(last)
+        state = resumable(out, contexts)
         checkpoint.unpack(state.tensors, model, optimizer)
         step, best = int(state.facts["step"]), float(state.facts["best"])
         keep_metrics(out / "metrics.jsonl", step)
     prepared, optimizer = accelerator.prepare(model, optimizer)
 
     def save(path: Path) -> None:
-        facts = {"step": step, "best": best, "steps_an_epoch": steps_an_epoch}
+        facts = {"step": step, "best": best, "data": contexts.fingerprint}
         checkpoint.save(path, State(checkpoint.pack(model, optimizer), facts))
 
+    if not resume:
+        save(last)
     started = time.perf_counter()
     words = ""
     with stoppable() as stop:
@@ -123,9 +125,9 @@ def fit(
                 optimizer.step()
                 step += 1
                 watch(step, total, words)
-                if stop():
+                if stop() and step % steps_an_epoch:
                     save(last)
-                    raise Interrupted(f"state saved at step {step}; go on with --resume")
+                    raise stopped_at(step)
             now = Moment(step, epoch + 1, time.perf_counter() - started)
             append_metric(out / "metrics.jsonl", metric_of(model, [measured], "train", now))
             metric = validate(model, contexts, train.batch, now)
@@ -135,13 +137,38 @@ def fit(
                 best = metric.objective
                 save(best_path)
             save(last)
+            if stop():
+                raise stopped_at(step)
     if best_path.exists():
         checkpoint.unpack(checkpoint.load(best_path).tensors, model)
     return Trained(model.eval(), step, best)
 
 
+def resumable(out: Path, contexts: Contexts) -> State:
+    """The last saved state of a run folder, if it was trained on these contexts.
+
+    Raises:
+        InfomaxError: there is none, it is damaged, or the data or their split have changed.
+    """
+    state = checkpoint.load(out / LAST)
+    checkpoint.same_data(state, contexts.fingerprint, contexts.name)
+    return state
+
+
+def stopped_at(step: int) -> Interrupted:
+    """What is raised when training was asked to stop and the state is saved."""
+    return Interrupted(f"state saved at step {step}; go on with --resume")
+
+
 def check(contexts: Contexts, train: TrainSpec) -> None:
-    """Refuse a batch larger than the data."""
+    """Refuse a batch larger than the data, and splits too small to value anything on."""
+    for split in ("validation", "test"):
+        if contexts.count(split) < FEWEST:
+            raise InfomaxError(
+                wanted=f"{FEWEST} or more contexts in the {split} split of {contexts.name}",
+                got=f"{contexts.count(split)}",
+                fix=f"give more data, or raise data.{split} (the share held out)",
+            )
     if train.batch > contexts.count("train"):
         raise InfomaxError(
             wanted=f"a batch of at most {contexts.count('train')} contexts (the training split)",
@@ -161,9 +188,16 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
                 got="NaN or infinite values",
                 fix="clean the data, or leave those contexts out",
             )
-    with torch.no_grad():
-        evaluate(study.views.values(), batch.signals)
-        model(batch.signals, present(batch))
+    try:
+        with torch.no_grad():
+            evaluate(study.views.values(), batch.signals)
+            model.loss(model(batch.signals, present(batch)))
+    except (RuntimeError, ZeroDivisionError, IndexError) as error:
+        raise InfomaxError(
+            wanted="views, encoders and critics that fit the signals",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            fix="look at the sizes in the recipe: slices, widths, stages",
+        ) from None
     start(study, contexts, train)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -179,11 +213,16 @@ def start(study: Study, contexts: Contexts, train: TrainSpec) -> None:
     if not asking:
         return
     batch = next(contexts.batches("train", min(STARTED, contexts.count("train")), seed=train.seed))
-    values = evaluate(asking, batch.signals)
-    for view in asking:
-        assert view.parent is not None
+    started: list[object] = []
+    for view in asking:  # one by one: an encoder may stand on another, started before it
+        module = view.step.module  # type: ignore[union-attr]
         there = batch.present[view.signal]
-        view.step.module.start(values.tensors[view.parent][there])  # type: ignore[union-attr, operator]
+        if any(module is other for other in started) or not bool(there.any()):
+            continue
+        assert view.parent is not None
+        value = evaluate([view.parent], batch.signals).tensors[view.parent]
+        module.start(value[there])  # type: ignore[operator]
+        started.append(module)
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

@@ -26,7 +26,13 @@ class Moment:
 
 
 def measure(
-    model: Model, contexts: Contexts, split: str, batch: int, *, most: int | None = None
+    model: Model,
+    contexts: Contexts,
+    split: str,
+    batch: int,
+    *,
+    most: int | None = None,
+    torn: bool = False,
 ) -> Iterator[list[Measured]]:
     """What each bound takes, batch by batch over a split, in an order drawn once.
 
@@ -40,9 +46,9 @@ def measure(
         split: which part of it.
         batch: contexts in a batch, about.
         most: stop after this many contexts.
+        torn: pair every anchor with another context, as a control.
     """
-    count = contexts.count(split)
-    size = max(2, count // max(1, round(count / batch)))
+    size = batch_size(contexts.count(split), batch)
     device = next(model.parameters()).device
     model.eval()
     seen = 0
@@ -53,7 +59,17 @@ def measure(
         torch.manual_seed(SEED + index)
         part = part.to(device)
         with torch.no_grad():
-            yield model(part.signals, present(part))
+            yield model(part.signals, present(part), torn=torn)
+
+
+def batch_size(count: int, batch: int) -> int:
+    """Contexts in each of equal batches that use nearly all of a split, about ``batch``.
+
+    Example:
+        >>> batch_size(1000, 512), batch_size(180, 256), batch_size(600, 512)
+        (500, 180, 600)
+    """
+    return max(2, count // max(1, round(count / batch)))
 
 
 def present(batch: Batch) -> dict[str, Tensor]:
@@ -87,13 +103,14 @@ def metric_of(
     terms = []
     for index, term in enumerate(model.objective.terms):
         edge, measured = term.edge, [batch[index] for batch in batches]
+        measured = [m for m in measured if m.contexts > 1]
         values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
         terms.append(
             MetricTerm(
                 between=(str(edge.a), str(edge.b)),
                 bound=edge.bound.name.lower(),
                 side=edge.bound.side,
-                nats=sum(values) / len(values),
+                nats=sum(values) / len(values) if values else float("nan"),
                 ceiling=ceiling(edge, measured),
             )
         )

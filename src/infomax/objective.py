@@ -20,6 +20,7 @@ from infomax.bounds import Bound
 from infomax.critics import Separable
 from infomax.pairing import Negatives, Pairs, Positions, arrange
 from infomax.posteriors import StandardNormal
+from infomax.slices import Columns, Crop, Half, Window
 from infomax.views import Encode, Values, View, evaluate, vectors
 
 Gather = Callable[[Tensor], Tensor]
@@ -41,32 +42,72 @@ class Edge:
     positions: Positions = "all"
     negatives: Negatives = "batch"
 
-    def measure(self, values: Values, gather: Gather = lambda x: x) -> Measured:
+    def measure(
+        self, values: Values, gather: Gather = lambda x: x, *, torn: bool = False
+    ) -> Measured:
         """Return what the bound takes: scores of all pairs, or log densities.
 
         Only contexts that have both ends take part; `gather` joins them across processes.
+        ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
         """
         x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
         both = self._both(values)
-        if self.bound.needs == "densities":
-            if self.b not in values.posteriors:
-                raise InfomaxError(
-                    wanted=f"a known posterior p({self.b} | {self.a}) for the bound "
-                    f"{self.bound.name}",
-                    got=f"'{self.b}', whose encoder is not stochastic",
-                    fix="give that encoder a Gaussian head, or choose a bound of a critic",
-                )
-            n = len(y)
-            log_p = values.posteriors[self.b].log_prob_pairs(y)
-            log_r = self.critic.log_prob(y)  # type: ignore[operator]
-            if both is not None:
-                log_p, log_r, n = log_p[both][:, both], log_r[both], int(both.sum())
-            contexts = torch.arange(n, device=y.device)
-            return Measured(Pairs(y, y, rows=contexts, columns=contexts), (log_p, log_r))
         if both is not None:
             x, y = x[both], y[both]
+        if torn:
+            y = y.roll(1, 0)
+        if len(y) < 2:
+            return Measured(Pairs(x, y, len(y)), ())
+        if self.bound.needs == "densities":
+            return self._densities(values, both, y)
         pairs = arrange(gather(x), gather(y), self.positions, self.negatives)
         return Measured(pairs, (self.critic(pairs.x, pairs.y),))
+
+    def _densities(self, values: Values, both: Tensor | None, y: Tensor) -> Measured:
+        if self.b not in values.posteriors:
+            raise InfomaxError(
+                wanted=f"a known posterior p({self.b} | {self.a}) for the bound {self.bound.name}",
+                got=f"'{self.b}', whose encoder is not stochastic",
+                fix="give that encoder a Gaussian head, or choose a bound of a critic",
+            )
+        everyone = torch.ones(len(y), dtype=torch.bool, device=y.device)
+        chosen = everyone if both is None else both
+        filled = values.tensors[self.b].clone()
+        filled[chosen] = y
+        log_p = values.posteriors[self.b].log_prob_pairs(filled)[chosen][:, chosen]
+        log_r = self.critic.log_prob(y)  # type: ignore[operator]
+        contexts = torch.arange(len(y), device=y.device)
+        return Measured(Pairs(y, y, len(y), rows=contexts, columns=contexts), (log_p, log_r))
+
+    def check(self) -> None:
+        """Refuse an edge that would bound something else than it says.
+
+        A bound on densities is about p(b | a), so b must come from a by encoders and slices alone:
+        another view, or a draw of an augmentation in between, is not what the posterior is of.
+        """
+        if self.a is self.b:
+            raise InfomaxError(
+                wanted="an edge between two views",
+                got=f"'{self.a}' twice",
+                fix="name another view as one of its ends",
+            )
+        if self.bound.needs != "densities":
+            return
+        below = self.b.path[self.b.path.index(self.a) + 1 :] if self.a in self.b.path else ()
+        known = (Encode, Half, Crop, Window, Columns)
+        if not below or not all(isinstance(view.step, known) for view in below):
+            raise InfomaxError(
+                wanted=f"a posterior p({self.b} | {self.a}) for the bound {self.bound.name}: "
+                f"'{self.b}' made from '{self.a}' by encoders",
+                got="'" + "' -> '".join(str(view) for view in self.b.path) + "'",
+                fix="put the edge between the view its stochastic encoder is given and its output",
+            )
+        if self.positions != "all" or self.negatives != "batch":
+            raise InfomaxError(
+                wanted=f"negatives: batch and positions: all for the bound {self.bound.name}",
+                got=f"negatives: {self.negatives}, positions: {self.positions}",
+                fix="leave both out, or choose a bound of a critic",
+            )
 
     def _both(self, values: Values) -> Tensor | None:
         masks = {name: values.present[name] for name in self.signals if name in values.present}
@@ -92,18 +133,16 @@ class Measured:
 
     @property
     def contexts(self) -> int:
-        """How many contexts took part."""
-        if self.pairs.rows is None:
-            return len(self.terms[0])
-        return int(self.pairs.rows[-1]) + 1
+        """How many contexts took part; fewer than two say nothing, and there are no terms."""
+        return self.pairs.contexts
 
     def restricted(self, contexts: Bool[Tensor, " contexts"]) -> Measured:
         """Return what is left when only the marked contexts take part."""
         rows, columns, positives = self.pairs.select(contexts)
         first, *rest = self.terms
+        pairs = replace(self.pairs, contexts=int(contexts.sum()), positives=positives)
         if self.pairs.rows is None:
-            return Measured(self.pairs, (first[contexts],))
-        pairs = replace(self.pairs, positives=positives)
+            return Measured(pairs, (first[contexts],))
         terms = (first[..., rows, :][..., columns], *(term[rows] for term in rest))
         return Measured(pairs, terms)
 
@@ -151,6 +190,7 @@ class Objective:
                 fix="name an edge: I(a, b), or `maximize: [{between: [a, b]}]`",
             )
         for term in self.terms:
+            term.edge.check()
             wrong = "upper" if term.weight > 0 else "lower"
             if term.weight != 0 and term.edge.bound.side == wrong:
                 verb = "maximize" if term.weight > 0 else "minimize"
@@ -207,18 +247,25 @@ class Model(nn.Module):
         signals: dict[str, Tensor],
         present: dict[str, Tensor] | None = None,
         gather: Gather = lambda x: x,
+        *,
+        torn: bool = False,
     ) -> list[Measured]:
         """Compute what the bound of each term takes, every view once."""
         values = evaluate(self.objective.views, signals, present)
-        return [term.edge.measure(values, gather) for term in self.objective.terms]
+        return [term.edge.measure(values, gather, torn=torn) for term in self.objective.terms]
 
     def loss(self, measured: list[Measured]) -> Tensor:
-        """Return what training minimizes: the weighted sum of the bounds' losses."""
+        """Return what training minimizes: the weighted sum of the bounds' losses.
+
+        An edge that fewer than two contexts of the batch have both ends of is left out of it.
+        """
         losses = [
             term.weight * term.edge.bound.loss(*m.terms, **m.keywords)
             for term, m in zip(self.objective.terms, measured, strict=True)
+            if m.contexts > 1
         ]
-        return torch.stack(losses).sum()
+        nothing = next(self.parameters()).sum() * 0
+        return torch.stack([nothing, *losses]).sum()
 
 
 def I(  # noqa: E743 - the formula's letter

@@ -28,6 +28,7 @@ class Pairs:
     Attributes:
         x: anchors ``[..., n, dx]``.
         y: candidates ``[..., m, dy]``; its leading axes broadcast against those of ``x``.
+        contexts: how many contexts there are.
         positives: column of each row's positive, or None for column i.
         rows: the context each row belongs to, or None where contexts lead the matrices.
         columns: the context each column belongs to, likewise.
@@ -35,12 +36,15 @@ class Pairs:
 
     x: Float[Tensor, "... n dx"]
     y: Float[Tensor, "... m dy"]
+    contexts: int
     positives: Int[Tensor, " n"] | None = None
     rows: Int[Tensor, " n"] | None = None
     columns: Int[Tensor, " m"] | None = None
 
     def select(self, contexts: Bool[Tensor, " contexts"]) -> tuple[Any, Any, Tensor | None]:
         """Return the rows, the columns and the new positives of the contexts marked."""
+        if self.rows is not None:
+            contexts = contexts.to(self.rows.device)
         if self.rows is None or self.columns is None:
             return contexts, slice(None), None
         rows, columns = contexts[self.rows], contexts[self.columns]
@@ -85,6 +89,12 @@ def arrange(
     """
     n = x.shape[0]
     contexts = torch.arange(n, device=x.device)
+    if x.ndim == 2 and y.ndim == 2 and isinstance(positions, int):
+        raise InfomaxError(
+            wanted=f"views with steps for ahead: {positions}",
+            got="two views of one vector a context",
+            fix="take `ahead` out, or use a sequence as both ends of the edge",
+        )
     if x.ndim == 2 and y.ndim == 2:
         if negatives != "batch":
             raise InfomaxError(
@@ -92,29 +102,30 @@ def arrange(
                 got="two views of one vector a context",
                 fix="use negatives: batch, or a feature map or sequence as one end of the edge",
             )
-        return Pairs(x, y, rows=contexts, columns=contexts)
+        return Pairs(x, y, n, rows=contexts, columns=contexts)
     x3 = x if x.ndim == 3 else x[:, None]
     y3 = y if y.ndim == 3 else y[:, None]
     p, q = x3.shape[1], y3.shape[1]
     if positions == "all" and negatives == "batch":
         lead_x, lead_y = x3.transpose(0, 1)[:, None], y3.transpose(0, 1)[None]
-        return Pairs(lead_x, lead_y, rows=contexts, columns=contexts)
+        return Pairs(lead_x, lead_y, n, rows=contexts, columns=contexts)
     if positions == "all" and negatives == "both":
         places = torch.arange(n * q, device=x.device).view(n, 1, q).expand(n, p, q)
         return Pairs(
             x3.repeat_interleave(q, dim=1).flatten(0, 1),
             y3.flatten(0, 1),
+            n,
             positives=places.flatten(),
             rows=contexts.repeat_interleave(p * q),
             columns=contexts.repeat_interleave(q),
         )
     x3, y3 = _matched(x3, y3, positions)
     if negatives == "batch":
-        return Pairs(x3.transpose(0, 1), y3.transpose(0, 1), rows=contexts, columns=contexts)
+        return Pairs(x3.transpose(0, 1), y3.transpose(0, 1), n, rows=contexts, columns=contexts)
     if negatives == "within":
-        return Pairs(x3, y3)
+        return Pairs(x3, y3, n)
     owners = contexts.repeat_interleave(x3.shape[1])
-    return Pairs(x3.flatten(0, 1), y3.flatten(0, 1), rows=owners, columns=owners)
+    return Pairs(x3.flatten(0, 1), y3.flatten(0, 1), n, rows=owners, columns=owners)
 
 
 def _matched(x: Tensor, y: Tensor, positions: Positions) -> tuple[Tensor, Tensor]:

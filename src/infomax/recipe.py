@@ -103,7 +103,7 @@ class TrainSpec(_Strict):
     weight_decay: float = Field(default=1e-4, ge=0)
     warmup: int = Field(default=100, ge=0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 class EvaluateSpec(_Strict):
@@ -157,11 +157,21 @@ def read(source: str | Path, settings: list[str] | None = None) -> Recipe:
             got=str(source),
             fix="see `infomax recipes`, or give the path of a file that exists",
         )
-    tree = parse(path.read_text(encoding="utf-8"), str(source))
+    tree = parse(text_of(path), str(source))
     tree.setdefault("name", path.stem)
     for setting in settings or []:
         _set(tree, setting)
     return check(tree, str(source))
+
+
+def text_of(path: Path) -> str:
+    """The text of a recipe's file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InfomaxError(
+            wanted=f"a text file (UTF-8) at {path}", got=str(error), fix="restore the file"
+        ) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -217,7 +227,14 @@ def _set(tree: dict[str, Any], setting: str) -> None:
                 got=f"'{step}', below something that has no keys",
                 fix="see the keys with `infomax recipes show NAME`",
             )
-    parsed = yaml.safe_load(value)
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InfomaxError(
+            wanted=f"a value in YAML in --set {setting}",
+            got=repr(value),
+            fix="close its brackets and quotes",
+        ) from None
     if isinstance(here, list) and last.isdigit() and int(last) < len(here):
         here[int(last)] = parsed
     elif isinstance(here, dict):

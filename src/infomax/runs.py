@@ -18,15 +18,14 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from infomax import building, checkpoint, data, engine, evaluation, recipe, report
+from infomax import building, checkpoint, data, engine, evaluation, recipe, report, views
 from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
@@ -34,6 +33,7 @@ from infomax.data import Contexts
 from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import Results, write_json_atomic
+from infomax.views import View
 
 Say = Callable[[str], None]
 
@@ -75,11 +75,13 @@ def train(
     say("loading data")
     contexts = data.load(chosen.data)
     study = building.build(chosen)
-    _signals(study, contexts)
+    _signals(study.views, contexts)
     evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
+    if resume:
+        engine.resumable(out, contexts)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -93,7 +95,7 @@ def train(
     with _status(out, chosen):
         trained = engine.fit(model, contexts, chosen.train, out, resume=resume, watch=watch)
         tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
-        facts = {"step": trained.step, "best": trained.best, "recipe": chosen.name}
+        facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
         checkpoint.save(out / "model.safetensors", State(tensors, facts))
         return _evaluate(chosen, trained.model, study, contexts, out, started, say)
 
@@ -101,7 +103,11 @@ def train(
 def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Results:
     """Evaluate a run again, on its own data or on other data.
 
-    Results on its own data replace ``results.json``; on other data they are only returned.
+    Results on its own data replace ``results.json``; on other data they are only returned, and
+    it is for the caller to know that training did not see them.
+
+    Raises:
+        InfomaxError: no run, a damaged one, or its own data or split changed since training.
     """
     started = time.perf_counter()
     chosen = of(run)
@@ -109,31 +115,40 @@ def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Resu
         chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
     say("loading data")
     contexts = data.load(chosen.data)
-    model, study = load(run, contexts, chosen)
+    model, study = load(run, contexts, chosen, own=source is None)
     return _evaluate(chosen, model, study, contexts, None if source else run, started, say)
 
 
 def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     """One view of every context of some data, in the order of the source.
 
+    Only the signal of that view is read: the data need no label and no other signal.
+
     Returns:
         The array, ``[n, d]`` (``[n, positions, d]`` for a feature map), and the contexts, whose
         split ``all`` names the rows.
     """
     chosen = of(run)
-    chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
-    contexts = data.load(chosen.data, whole=True)
-    contexts = replace(
-        contexts, splits={"all": contexts.rows("all"), "train": contexts.rows("all")}
-    )
-    _, study = load(run, contexts, chosen)
+    state = checkpoint.load(run / "model.safetensors")
+    study = building.build(chosen)
     if view not in study.views:
         raise InfomaxError(
             wanted="--view: a view of the run (" + ", ".join(study.views) + ")",
             got=repr(view),
             fix="name one of these",
         )
-    return evaluation.embed(study.views[view], contexts, "all"), contexts
+    node = study.views[view]
+    spec = data.override(chosen.data, source)
+    signals = {name: s for name, s in spec.signals.items() if name == node.signal}
+    alone = {"signals": signals, "label": None, "group": None, "split": None}
+    contexts = data.load(spec.model_copy(update=alone), whole=True)
+    _signals({view: node}, contexts)
+    with torch.no_grad():  # sizes every layer
+        views.evaluate([node], contexts.take("all", [0]).signals)
+    for name, module in study.encoders.items():
+        if any(module is used for _, used in node.encoders):
+            checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
+    return evaluation.embed(node, contexts, "all"), contexts
 
 
 def of(run: Path) -> Recipe:
@@ -145,14 +160,19 @@ def of(run: Path) -> Recipe:
             got=str(run),
             fix="give the folder that `infomax train --out` wrote",
         )
-    return recipe.check(recipe.parse(path.read_text(encoding="utf-8"), str(path)), str(path))
+    return recipe.check(recipe.parse(recipe.text_of(path), str(path)), str(path))
 
 
-def load(run: Path, contexts: Contexts, chosen: Recipe) -> tuple[Model, Study]:
-    """The trained model of a run, ready for these contexts, and its views by name."""
+def load(run: Path, contexts: Contexts, chosen: Recipe, *, own: bool) -> tuple[Model, Study]:
+    """The trained model of a run, ready for these contexts, and its views by name.
+
+    ``own``: the contexts are the run's own; they must then be split as they were in training.
+    """
     state = checkpoint.load(run / "model.safetensors")
+    if own:
+        checkpoint.same_data(state, contexts.fingerprint, contexts.name)
     study = building.build(chosen)
-    _signals(study, contexts)
+    _signals(study.views, contexts)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
     checkpoint.unpack(state.tensors, model)
@@ -224,8 +244,8 @@ def _same_recipe(chosen: Recipe, saved: Path) -> None:
         )
 
 
-def _signals(study: Study, contexts: Contexts) -> None:
-    for name, view in study.views.items():
+def _signals(named: Mapping[str, View], contexts: Contexts) -> None:
+    for name, view in named.items():
         if view.signal not in contexts.signals:
             raise InfomaxError(
                 wanted=f"the signal '{view.signal}' of the view '{name}'",
@@ -259,14 +279,22 @@ def environment(seed: int) -> dict[str, object]:
 
 
 def write_array(array: np.ndarray, contexts: Contexts, out: Path) -> None:
-    """Write an embedding as .npy, or as .parquet with a row number and the labels beside it."""
-    if out.suffix == ".npy":
-        np.save(out, array)
-        return
-    import pandas as pd
+    """Write an embedding as .npy, or as .parquet with the row numbers beside it; whole or not."""
+    part = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
+    try:
+        if out.suffix == ".npy":
+            np.save(part, array)
+        else:
+            import pandas as pd
 
-    rows = contexts.rows("all")
-    flat = array.reshape(len(array), -1)
-    columns = {"row": rows, **{name: values[rows] for name, values in contexts.labels.items()}}
-    columns |= {f"z{index}": flat[:, index] for index in range(flat.shape[1])}
-    pd.DataFrame(columns).to_parquet(out)
+            flat = array.reshape(len(array), -1)
+            columns = {"row": contexts.rows("all")}
+            columns |= {f"z{index}": flat[:, index] for index in range(flat.shape[1])}
+            pd.DataFrame(columns).to_parquet(part)
+        os.replace(part, out)
+    except OSError as error:
+        raise InfomaxError(
+            wanted=f"to write {out}", got=str(error), fix="choose another --out"
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)

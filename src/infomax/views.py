@@ -67,6 +67,11 @@ class View:
         """The views from the signal to this one."""
         return (*self.parent.path, self) if self.parent else (self,)
 
+    @property
+    def encoders(self) -> tuple[tuple[View, nn.Module], ...]:
+        """The encoders on the way to this view, each with the view after it."""
+        return tuple((v, v.step.module) for v in self.path if isinstance(v.step, Encode))
+
     def augment(self, transform: Callable[[Tensor], Tensor]) -> View:
         """A random variation of this view; each call draws anew."""
         return View(transform, self)
@@ -219,6 +224,13 @@ def _encode(module: nn.Module, value: Tensor, group: list[View]) -> Iterator[Any
     finally:
         for hook in hooks:
             hook.remove()
+    silent = [at for at in places if at not in caught]
+    if silent:
+        raise InfomaxError(
+            wanted=f"a submodule of {type(module).__name__} that runs",
+            got=f"'{silent[0]}', which did not",
+            fix="tap a module that the encoder calls",
+        )
     return (caught[view.step.at] for view in group)  # type: ignore[union-attr]
 
 

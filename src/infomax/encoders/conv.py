@@ -55,7 +55,7 @@ class ConvNet(nn.Module):
             if channels is None
             else nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
         )
-        self.stage1 = nn.Sequential(stem, _norm(width), nn.ReLU(inplace=True))
+        self.stage1 = nn.Sequential(stem, _norm(width), nn.ReLU())
         self._stages = ["stage1"]
         for index in range(2, stages + 1):
             self.add_module(f"stage{index}", _Stage(width, 2 * width))

@@ -42,6 +42,7 @@ class Candidate:
     method: str
     fit: Callable[[Part], Ratio]
     dear: bool = False  # tried on one fold first
+    flexible: bool = False  # approximates any dependence, so it falls short of most
 
 
 def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
@@ -75,7 +76,9 @@ def discrete(*, x: bool, y: bool) -> list[Candidate]:
         return [Candidate("table", lambda p: TableRatio(p.x, p.y))]
     return [
         Candidate("classes-logistic", lambda p: LogisticRatio(p.x, p.y, of_x=x)),
-        Candidate("classes-boosted", lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed)),
+        Candidate(
+            "classes-boosted", lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed), flexible=True
+        ),
     ]
 
 
@@ -84,6 +87,7 @@ def _mixture(components: int) -> Candidate:
         f"copula-mixture-{components}",
         lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed),
         dear=components > 4,
+        flexible=True,
     )
 
 
@@ -106,7 +110,7 @@ def _learned(
             block=block,
         )
 
-    return Candidate(method, fit, dear=True)
+    return Candidate(method, fit, dear=True, flexible=True)
 
 
 def _warped(kind: Scale) -> Candidate:

@@ -58,15 +58,15 @@ class MixtureRatio(Ratio):
         of_x = self.log_weight + _log_normal(a - self.mean_x[:, None], self.white_x).mT
         of_y = self.log_weight + _log_normal(b - self.mean_y[:, None], self.white_y).mT
         chosen = of_x.log_softmax(1)
-        total = torch.full((len(a), len(b)), -torch.inf, dtype=torch.float32)
+        total = torch.full((len(a), len(b)), 1e-300, dtype=torch.float64)
         for c in range(len(self.log_weight)):
             white = self.white_given[c]
             expected = ((a - self.mean_x[c]) @ self.slope[c] + self.mean_y[c]) @ white.mT
             seen = b @ white.mT
             square = torch.cdist(expected.float(), seen.float()).square()
             log_p = chosen[:, c, None] + white.diagonal().log().sum() - 0.5 * square
-            total = torch.logaddexp(total, log_p.float())
-        return total - 0.5 * b.shape[1] * _LOG_2PI - torch.logsumexp(of_y, 1)
+            total += log_p.exp_()
+        return total.log_() - 0.5 * b.shape[1] * _LOG_2PI - torch.logsumexp(of_y, 1)
 
 
 _LOG_2PI = 1.8378770664093453

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infomax import diagnostics, heldout
+from infomax._errors import InfomaxError
 from infomax.data import Contexts
 from infomax.objective import Edge, Measured, Model
 from infomax.records import Term
@@ -34,20 +36,29 @@ def value_terms(
         split: the split to report.
         rank: effective rank of the learned view, for the verdict.
     """
-    held = _summarize(model, heldout.measure(model, contexts, split, batch))
-    most = contexts.count(split)
-    seen = _summarize(model, heldout.measure(model, contexts, "train", batch, most=most))
+    count = contexts.count(split)
+    size = heldout.batch_size(count, batch)  # the same K for all three, or they do not compare
+    held = _summarize(model, heldout.measure(model, contexts, split, size))
+    torn = _controls(model, heldout.measure(model, contexts, split, size, torn=True))
+    seen = _summarize(model, heldout.measure(model, contexts, "train", size, most=count))
     terms = []
-    for index, (term, value, train) in enumerate(
-        zip(model.objective.terms, held, seen, strict=True)
+    for index, (term, value, train, control) in enumerate(
+        zip(model.objective.terms, held, seen, torn, strict=True)
     ):
         edge = term.edge
+        if not value.values:
+            raise InfomaxError(
+                wanted=f"contexts of the {split} split that have both '{edge.a}' and '{edge.b}'",
+                got="none, or one at a time",
+                fix="take that edge out, or bring contexts that have both signals",
+            )
         others = [o for i, o in enumerate(held) if i != index and _same_ends(model, i, index)]
         verdict, why = diagnostics.judge(
             side=edge.bound.side,
             nats=value.nats,
             stderr=value.stderr,
             train_nats=train.nats,
+            control_nats=control,
             ceiling=value.ceiling,
             rank=rank,
             opposite=[(o.side, o.nats, o.stderr) for o in others],
@@ -62,7 +73,7 @@ def value_terms(
                 ceiling=value.ceiling,
                 contexts=value.contexts,
                 split=split,  # type: ignore[arg-type]
-                control_nats=value.control,
+                control_nats=control,
                 verdict=verdict,
                 why=why,
                 train_nats=train.nats,
@@ -75,54 +86,51 @@ def value_terms(
 
 
 class _Summary:
-    """Running sums over the batches of one edge."""
+    """The values of one edge, batch by batch; batches of more contexts weigh more."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
         self.side = edge.bound.side
         self.values: list[float] = []
         self.without: list[list[float]] = []
-        self.controls: list[list[float]] = []
-        self.ceilings: list[float] = []
-        self.contexts = 0
+        self.ceilings: list[float | None] = []
+        self.weights: list[int] = []
 
     def add(self, measured: Measured) -> None:
-        value = self.edge.bound.value
-        contexts = measured.contexts
+        value, contexts = self.edge.bound.value, measured.contexts
+        if contexts < 4:  # leaving one out must leave pairs
+            return
+        groups = torch.arange(contexts) % GROUPS
+        kept = (measured.restricted(groups != g) for g in range(GROUPS))
         self.values.append(float(value(*measured.terms, **measured.keywords)))
-        groups = torch.arange(contexts) % min(GROUPS, contexts)
-        self.without.append(
-            [
-                float(value(*kept.terms, **kept.keywords))
-                for kept in (measured.restricted(groups != g) for g in range(min(GROUPS, contexts)))
-            ]
-        )
-        self.controls.append(
-            [
-                float(value(*terms, **measured.keywords))
-                for terms in tempered(shuffled(measured), TEMPERS)
-            ]
-        )
-        top = heldout.ceiling(self.edge, [measured])
-        if top is not None:
-            self.ceilings.append(top)
-        self.contexts += contexts
+        self.without.append([float(value(*k.terms, **k.keywords)) for k in kept])
+        self.ceilings.append(heldout.ceiling(self.edge, [measured]))
+        self.weights.append(contexts)
+
+    @property
+    def contexts(self) -> int:
+        return sum(self.weights)
 
     @property
     def nats(self) -> float:
-        return sum(self.values) / len(self.values)
+        return _weighted(self.values, self.weights)
 
     @property
     def stderr(self) -> float:
-        return jackknife(torch.tensor(self.without, dtype=torch.float64).mean(0))
-
-    @property
-    def control(self) -> float:
-        return float(torch.tensor(self.controls, dtype=torch.float64).mean(0).max())
+        return jackknife(
+            torch.tensor([_weighted(v, self.weights) for v in zip(*self.without, strict=True)])
+        )
 
     @property
     def ceiling(self) -> float | None:
-        return sum(self.ceilings) / len(self.ceilings) if self.ceilings else None
+        known = [top for top in self.ceilings if top is not None]
+        return _weighted(known, self.weights) if len(known) == len(self.weights) else None
+
+
+def _weighted(values: Sequence[float], weights: Sequence[int]) -> float:
+    if not weights:
+        return math.nan
+    return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
 
 
 def _summarize(model: Model, batches: Iterable[list[Measured]]) -> list[_Summary]:
@@ -131,6 +139,18 @@ def _summarize(model: Model, batches: Iterable[list[Measured]]) -> list[_Summary
         for summary, measured in zip(summaries, batch, strict=True):
             summary.add(measured)
     return summaries
+
+
+def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
+    """The most that each edge can claim where nothing is shared: torn pairs."""
+    claims: list[list[list[float]]] = [[] for _ in model.objective.terms]
+    for batch in batches:
+        for term, measured, claim in zip(model.objective.terms, batch, claims, strict=True):
+            if measured.contexts > 3:
+                scores = tempered(measured.terms, TEMPERS)
+                value = term.edge.bound.value
+                claim.append([float(value(*t, **measured.keywords)) for t in scores])
+    return [float(torch.tensor(c).mean(0).max()) if c else math.nan for c in claims]
 
 
 def _same_ends(model: Model, i: int, j: int) -> bool:
@@ -151,13 +171,6 @@ def jackknife(without: Float[Tensor, " groups"]) -> float:
     """
     groups = len(without)
     return float(((groups - 1) / groups * (without - without.mean()).square().sum()).sqrt())
-
-
-def shuffled(measured: Measured) -> tuple[Tensor, ...]:
-    """The same pairs shuffled: every anchor with the next context, so that nothing is shared."""
-    first, *rest = measured.terms
-    contexts = measured.contexts if measured.pairs.columns is not None else first.shape[-1]
-    return (first.roll(-(first.shape[-1] // contexts), -1), *rest)
 
 
 def tempered(

@@ -98,9 +98,12 @@ def _linear(features: Features, labels: Classes) -> float:
             strength = max(STRENGTHS, key=held) * len(some) / len(y)
             chosen = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(x, y)
         else:
-            folds = max(2, min(5, int(np.bincount(y).max())))
-            chosen = LogisticRegressionCV(Cs=list(STRENGTHS), cv=folds, max_iter=100, tol=1e-3)
-            chosen.fit(x, y)
+            folds = min(5, int(np.unique(y, return_counts=True)[1].min()))
+            chosen = (
+                LogisticRegressionCV(Cs=list(STRENGTHS), cv=folds, max_iter=100, tol=1e-3)
+                if folds > 1
+                else LogisticRegression(C=STRENGTHS[1], max_iter=100, tol=1e-3)
+            ).fit(x, y)
     return float(chosen.score(features["test"], labels["test"]))
 
 

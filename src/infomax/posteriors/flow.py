@@ -37,7 +37,7 @@ def identity_margins(dim: int) -> nn.Module:
     import zuko
 
     margins: nn.Module = zuko.flows.ElementWiseTransform(
-        dim, univariate=zuko.transforms.MonotonicRQSTransform, shapes=[(16,), (16,), (15,)]
+        dim, univariate=zuko.transforms.MonotonicRQSTransform, shapes=[(10,), (10,), (9,)]
     )
     for parameter in margins.parameters():
         nn.init.zeros_(parameter)
@@ -102,12 +102,14 @@ class FlowMarginal(Marginal):
         self.centre.copy_(y.mean(0))
         self.scale.copy_(y.std(0).clamp_min(1e-6))
         optimizer = torch.optim.Adam(self.margins.parameters(), lr=0.05)
-        for start in range(200):
-            rows = y[torch.arange(start * 1024, (start + 1) * 1024, device=y.device) % len(y)]
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
+        for step in range(200):
+            rows = y[torch.arange(step * 1024, (step + 1) * 1024, device=y.device) % len(y)]
             standard, log_slope = self._by_margins(rows)
             optimizer.zero_grad()
             torch.autograd.backward((0.5 * standard.square().sum(-1) - log_slope).mean())
             optimizer.step()
+            schedule.step()
         with torch.no_grad():
             gaussian = MixtureMarginal(y.shape[-1], components=1)
             gaussian.start(self._by_margins(y)[0])

@@ -109,11 +109,16 @@ class MixtureMarginal(Marginal):
             fitted.fit(rows.cpu().numpy())
             precision, mean = torch.tensor(fitted.precisions_), torch.tensor(fitted.means_)
             weights = torch.tensor(fitted.weights_).clamp_min(1e-6)
-        factor = torch.linalg.cholesky(precision)
         self.logits.copy_(weights.log())
         self.mean.copy_(mean)
-        self.below.copy_(factor)
+        self.set_precision(precision)
+
+    @torch.no_grad()
+    def set_precision(self, precision: Float[Tensor, "c d d"]) -> None:
+        """Set the inverse covariances of the components."""
+        factor = torch.linalg.cholesky(precision)
         log_diagonal = factor.diagonal(dim1=-2, dim2=-1).log()
+        self.below.copy_(factor)
         self.log_diagonal.copy_(soft_unclamp(log_diagonal, -DIAGONAL, DIAGONAL))
 
 

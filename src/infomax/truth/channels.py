@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from infomax._errors import InfomaxError
 from infomax.truth.problem import Pairs, Problem
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -24,6 +25,7 @@ def _channel(
     draw_x: Callable[[np.random.Generator, int], ndarray],
     mean: Callable[[ndarray], ndarray],
     log_marginal: Callable[[ndarray], ndarray],
+    source: float,
     stderr: float = 0.0,
 ) -> Problem:
     def draw(rng: np.random.Generator, n: int) -> Pairs:
@@ -40,7 +42,7 @@ def _channel(
         out: ndarray = log_p - log_marginal(y)
         return out
 
-    return Problem(name, nats, dim, dim, draw, stderr, ratio, posterior)
+    return Problem(name, nats, dim, dim, draw, stderr, ratio, posterior, source)
 
 
 def gaussian_channel(dim: int, *, nats: float) -> Problem:
@@ -67,6 +69,7 @@ def gaussian_channel(dim: int, *, nats: float) -> Problem:
         lambda rng, n: rng.standard_normal((n, dim)),
         lambda x: x,
         log_marginal,
+        source=dim * 0.5 * (LOG_2PI + 1),
     )
 
 
@@ -80,23 +83,40 @@ def _tanh_marginal(noise: float, gain: float) -> tuple[ndarray, ndarray]:
     return y, np.log(density)
 
 
+def _tanh_entropy(gain: float) -> float:
+    """h(tanh(gain·X)) = h(X) + E log(gain · sech²(gain·X)), X ~ N(0, 1)."""
+    u = np.abs(gain * (nodes := np.linspace(-9, 9, 2001)))
+    weights = np.exp(-0.5 * nodes**2)
+    log_slope = np.log(gain) + 2 * (np.log(2) - u - np.log1p(np.exp(-2 * u)))
+    return 0.5 * (LOG_2PI + 1) + float(weights @ log_slope / weights.sum())
+
+
 def tanh_channel(dim: int, *, nats: float, gain: float = 2.0) -> Problem:
     """X ~ N(0, I), Y = tanh(gain·X) + σ ε: a two-humped, non-Gaussian p(y), exact nats.
 
     Coordinates are independent, so I is dim times a one-dimensional entropy less that of the
     noise; both by quadrature, and σ by bisection to the target.
 
+    Raises:
+        InfomaxError: more than 2.5 nats a coordinate, where the quadrature is too coarse.
+
     Example:
         >>> round(tanh_channel(20, nats=10.0).nats, 6)
         10.0
     """
+    if not 0 < nats / dim <= 2.5:
+        raise InfomaxError(
+            wanted="nats above 0, at most 2.5 a coordinate",
+            got=f"{nats} nats over {dim} coordinates",
+            fix="ask for less, or for more coordinates",
+        )
 
     def each(noise: float) -> float:
         y, log_p = _tanh_marginal(noise, gain)
         entropy = float(np.trapezoid(-np.exp(log_p) * log_p, y))
         return entropy - float(np.log(noise)) - 0.5 * (LOG_2PI + 1)
 
-    low, high = np.log(1e-2), np.log(1e2)
+    low, high = np.log(0.02), np.log(1e2)
     for _ in range(45):
         middle = (low + high) / 2
         low, high = (middle, high) if each(float(np.exp(middle))) > nats / dim else (low, middle)
@@ -111,6 +131,7 @@ def tanh_channel(dim: int, *, nats: float, gain: float = 2.0) -> Problem:
         lambda rng, n: rng.standard_normal((n, dim)),
         lambda x: np.tanh(gain * x),
         lambda y: np.interp(y, grid, log_p).sum(1),
+        source=dim * _tanh_entropy(gain),
     )
 
 
@@ -157,30 +178,36 @@ def mixture_channel(
         x: ndarray = means[c] + np.sqrt(variances[c]) * rng.standard_normal((n, dim))
         return x
 
-    def measure(noise: float, draws: int) -> tuple[float, float]:
+    def component(noise: float, draws: int) -> tuple[float, float]:
+        """I(C; Y) and its standard error."""
         rng = np.random.default_rng([seed, 1])
         c = rng.integers(0, components, draws)
         unit = rng.standard_normal((draws, dim))
         y = means[c] + np.sqrt(variances[c] + noise**2) * unit
         gain = log_parts(y, noise)[np.arange(draws), c] - log_marginal(y, noise)
-        within = 0.5 * np.log1p(variances / noise**2).sum(1).mean()
-        return float(within + gain.mean()), float(gain.std() / np.sqrt(draws))
+        return float(gain.mean()), float(gain.std() / np.sqrt(draws))
 
-    low, high = np.log(1e-2), np.log(1e2)
+    def within(noise: float) -> float:
+        """I(X; Y|C)."""
+        return float(0.5 * np.log1p(variances / noise**2).sum(1).mean())
+
+    low, high = np.log(1e-4), np.log(1e2)
     for _ in range(30):
         middle = (low + high) / 2
-        over = measure(float(np.exp(middle)), 20_000)[0] > nats
+        over = component(np.exp(middle), 20_000)[0] + within(np.exp(middle)) > nats
         low, high = (middle, high) if over else (low, middle)
     noise = float(np.exp((low + high) / 2))
-    value, stderr = measure(noise, 200_000)
+    value, stderr = component(noise, 200_000)
+    entropy = 0.5 * float((np.log(variances) + LOG_2PI + 1).sum(1).mean())
 
     return _channel(
         f"mixture-channel-{dim}-{nats}",
-        value,
+        value + within(noise),
         dim,
         noise,
         draw_x,
         lambda x: x,
         lambda y: log_marginal(y, noise),
-        stderr,
+        source=entropy + component(0.0, 200_000)[0],
+        stderr=stderr,
     )

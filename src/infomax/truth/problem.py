@@ -27,6 +27,7 @@ class Problem:
         stderr: standard error of `nats` where it came from Monte Carlo, else 0.
         ratio: all pairs (x [n, dx], y [m, dy]) -> log p(x_i, y_j)/(p(x_i) p(y_j)), if closed.
         posterior: x -> (mean, log-variance) of an independent Gaussian p(y|x), if that is the case.
+        source: h(m(X)), the entropy in nats of that mean, for Barber–Agakov on it.
 
     Example:
         >>> from infomax import truth
@@ -44,6 +45,7 @@ class Problem:
     stderr: float = 0.0
     ratio: Callable[[ndarray, ndarray], ndarray] | None = None
     posterior: Callable[[ndarray], Pairs] | None = None
+    source: float | None = None
 
     def sample(
         self, n: int, seed: int = 0
