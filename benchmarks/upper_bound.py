@@ -3,11 +3,11 @@
     python benchmarks/upper_bound.py [--quick] [--part train|bracket|both] [--seeds 20]
 
 train    Stochastic encoders x -> z (20-d) are trained as a rate-distortion pair: the squared error
-         of a decoder, plus the upper bound under test. The least loss is at 20 nats. They start
-         with narrow posteriors (σ = 0.011 a coordinate, some 90 nats), at a sound and at a far too
-         large learning rate. Printed: how many seeds end finite, what the bound says at the end,
-         and a bracket of the truth that depends on none of this: Barber-Agakov (h(X) is known),
-         and the Rate with a marginal fitted anew.
+         of a decoder, plus the upper bound under test. x is Gaussian, so the least loss is at
+         exactly 20 nats. They start with narrow posteriors (σ = 0.035 a coordinate, some 56 nats),
+         at a sound and at a far too large learning rate. Printed: how many seeds end finite, what
+         the bound says at the end, and a bracket of the truth that depends on none of this:
+         Barber-Agakov (h(X) is known), and the Rate with a Gaussian marginal fitted anew.
 bracket  Channels with a known posterior and exact nats, N = 10,000, 20-d: the lower bounds and the
          Rate with each marginal, fitted on one half of the contexts, evaluated on the other.
 
@@ -46,7 +46,8 @@ from infomax.posteriors import (
 
 DIM = 20
 LOG_2PI = math.log(2 * math.pi)
-LEARNING_RATES = (5e-3, 0.3)
+LEARNING_RATES = (0.02, 0.3)
+MARGINAL_RATE = 5e-3  # the marginal learns at its own pace, whatever the encoder's
 RESULTS = Path(__file__).parent / "results"
 
 # ---------------------------------------------------------------------------------------- train
@@ -95,7 +96,7 @@ class Method:
     bound: Callable[[Posterior, Tensor, Marginal | None], Tensor]
     marginal: Callable[[], Marginal] | None = None
     batch: int = 256
-    steps: int = 500
+    steps: int = 300
     head: Callable[..., nn.Module] = GaussianHead
 
 
@@ -103,8 +104,7 @@ METHODS = [
     Method("leave-one-out, probabilities", naive_leave_one_out),
     Method("the same, variance unbounded", naive_leave_one_out, head=Unbounded),
     Method("leave-one-out, logs, K=256", leave_one_out),
-    Method("the same, variance unbounded", leave_one_out, head=Unbounded),
-    Method("leave-one-out, tiled, K=1024", tiled_leave_one_out, batch=1024, steps=100),
+    Method("leave-one-out, tiled, K=1024", tiled_leave_one_out, batch=1024, steps=60),
     Method("CLUB, K=256", club),
     Method("Rate, Gaussian, unbounded", rate, lambda: GaussianMarginal(DIM), head=Unbounded),
     Method("Rate, Gaussian", rate, lambda: GaussianMarginal(DIM)),
@@ -152,7 +152,10 @@ def train(method: Method, lr: float, seed: int, steps: int) -> Trained:
     if r is not None:
         r.start(encoder(torch.randn(2000, DIM)).sample().detach())
     modules = nn.ModuleList([encoder, decoder, *([r] if r is not None else [])])
-    optimizer = torch.optim.Adam(modules.parameters(), lr=lr)
+    groups = [{"params": [*encoder.parameters(), *decoder.parameters()], "lr": lr}]
+    if r is not None:
+        groups.append({"params": list(r.parameters()), "lr": MARGINAL_RATE})
+    optimizer = torch.optim.Adam(groups)
     spread = math.exp(-2 * 20 / DIM)  # rate-distortion: least at 20 nats
     bad = None
     for step in range(steps):
