@@ -192,7 +192,7 @@ GAUSSIAN = [
 
 @pytest.mark.parametrize("problem", GAUSSIAN, ids=lambda p: p.name)
 def test_gaussian_started_is_right_before_the_first_step(problem):
-    """Gaussian under any monotone margins: held-out NWJ is the truth, within 4 errors + the fit's."""
+    """Gaussian under any monotone margins: held-out NWJ is the truth, within 4 errors."""
     critic = GaussianStarted(*pairs(problem, 10_000, seed=1), hidden=(8,))
     with torch.no_grad():
         scores = critic(*pairs(problem, 1000, seed=2))

@@ -167,6 +167,7 @@ class Objective:
     ``sum_edges w_ab I(V_a; V_b)``. Add, subtract and scale objectives as in the formula.
 
     Example:
+        >>> from infomax import Context
         >>> context = Context()
         >>> x, y = context.signal("x"), context.signal("y")
         >>> objective = I(x, y) + 0.5 * I(y, x, bound=bounds.JS)
