@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,13 @@ def save(path: Path, state: State) -> None:
         ) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Give a saved state a second name, atomically; cheaper than writing it twice."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    shutil.copyfile(source, part)
+    os.replace(part, target)
 
 
 def load(path: Path) -> State:

@@ -136,7 +136,9 @@ def fit(
             if metric.objective > best:
                 best = metric.objective
                 save(best_path)
-            save(last)
+                checkpoint.copy(best_path, last)
+            else:
+                save(last)
             if stop():
                 raise stopped_at(step)
     if best_path.exists():
