@@ -417,7 +417,8 @@ def part_bracket(seeds: list[int], quick: bool) -> list[Bracket]:
                     f"{b.channel:28s}{b.tractable_nce:6.2f}{b.leave_one_out:7.2f}"
                     f"{b.rate_gaussian:12.2f}{b.rate_mixture:8.2f}{b.rate_flow:7.2f}{b.dv:7.2f}"
                     f"{b.effective_pairs:8.0f}{b.barber_agakov:7.2f}"
-                    f"   [{b.low:.2f} ± {b.low_stderr:.2f}, {b.high:.2f} ± {b.rate_stderr:.2f}], low: {b.low_is},"
+                    f"   [{b.low:.2f} ± {b.low_stderr:.2f}, {b.high:.2f} ± {b.rate_stderr:.2f}],"
+                    f" low: {b.low_is},"
                     f" {'holds' if b.holds else 'MISSES'} ({b.seconds:.0f} s)",
                     flush=True,
                 )
