@@ -108,6 +108,15 @@ def test_a_batch_larger_than_the_data_is_refused(contexts):
         engine.check(contexts, recipe.TrainSpec(batch=4000))
 
 
+def test_held_out_batches_are_of_one_size_and_use_nearly_all(contexts):
+    model, _ = prepared(contexts)
+    for split in ("train", "validation", "test"):
+        size = heldout.batch_size(contexts.count(split), 50)
+        batches = [m[0] for m in heldout.measure(model, contexts, split, size)]
+        assert {m.contexts for m in batches} == {m.candidates for m in batches} == {size}
+        assert sum(m.contexts for m in batches) > 0.9 * contexts.count(split)
+
+
 def test_splits_too_small_to_value_anything_are_refused():
     few = data.load(data.DataSpec(source="digits", limit=12))
     with pytest.raises(InfomaxError, match="validation split"):

@@ -29,26 +29,25 @@ def measure(
     model: Model,
     contexts: Contexts,
     split: str,
-    batch: int,
+    size: int,
     *,
     most: int | None = None,
     torn: bool = False,
 ) -> Iterator[list[Measured]]:
     """What each bound takes, batch by batch over a split, in an order drawn once.
 
-    The split is cut into batches of equal size, as near to ``batch`` as uses all of it, so that
-    K, and the ceiling with it, is that of training. Shuffled, because data sorted by class would
-    make the negatives easy or hard.
+    Every batch has ``size`` contexts, so that K is one number; the few left over are not used
+    (`batch_size` gives a size that leaves few). Shuffled, because data sorted by class would make
+    the negatives easy or hard.
 
     Args:
         model: put into evaluation mode and left so.
         contexts: the data.
         split: which part of it.
-        batch: contexts in a batch, about.
+        size: contexts in a batch.
         most: stop after this many contexts.
         torn: pair every anchor with another context, as a control.
     """
-    size = batch_size(contexts.count(split), batch)
     device = next(model.parameters()).device
     model.eval()
     seen = 0
@@ -92,7 +91,8 @@ def ceiling(edge: Edge, measured: list[Measured]) -> float | None:
 
 def validate(model: Model, contexts: Contexts, batch: int, now: Moment) -> Metric:
     """Value every term on the validation split, in evaluation mode."""
-    return metric_of(model, list(measure(model, contexts, "validation", batch)), "validation", now)
+    size = batch_size(contexts.count("validation"), batch)
+    return metric_of(model, list(measure(model, contexts, "validation", size)), "validation", now)
 
 
 @torch.no_grad()

@@ -50,34 +50,36 @@ class Edge:
         Only contexts that have both ends take part; `gather` joins them across processes.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
         """
-        x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
         both = self._both(values)
+        if self.bound.needs == "densities":
+            return self._densities(values, both, torn)
+        x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
         if both is not None:
             x, y = x[both], y[both]
         if torn:
             y = y.roll(1, 0)
         if len(y) < 2:
             return Measured(Pairs(x, y, len(y)), ())
-        if self.bound.needs == "densities":
-            return self._densities(values, both, y)
         pairs = arrange(gather(x), gather(y), self.positions, self.negatives)
         return Measured(pairs, (self.critic(pairs.x, pairs.y),))
 
-    def _densities(self, values: Values, both: Tensor | None, y: Tensor) -> Measured:
+    def _densities(self, values: Values, both: Tensor | None, torn: bool) -> Measured:
         if self.b not in values.posteriors:
             raise InfomaxError(
                 wanted=f"a known posterior p({self.b} | {self.a}) for the bound {self.bound.name}",
                 got=f"'{self.b}', whose encoder is not stochastic",
                 fix="give that encoder a Gaussian head, or choose a bound of a critic",
             )
-        everyone = torch.ones(len(y), dtype=torch.bool, device=y.device)
-        chosen = everyone if both is None else both
-        filled = values.tensors[self.b].clone()
-        filled[chosen] = y
-        log_p = values.posteriors[self.b].log_prob_pairs(filled)[chosen][:, chosen]
-        log_r = self.critic.log_prob(y)  # type: ignore[operator]
-        contexts = torch.arange(len(y), device=y.device)
-        return Measured(Pairs(y, y, len(y), rows=contexts, columns=contexts), (log_p, log_r))
+        z = values.tensors[self.b]
+        log_p = values.posteriors[self.b].log_prob_pairs(z)
+        log_r = self.critic.log_prob(z)  # type: ignore[operator]
+        if both is not None:
+            z, log_p, log_r = z[both], log_p[both][:, both], log_r[both]
+        if torn:
+            log_p, log_r = log_p.roll(1, 0), log_r.roll(1, 0)
+        contexts = torch.arange(len(z), device=z.device)
+        pairs = Pairs(z, z, len(z), rows=contexts, columns=contexts)
+        return Measured(pairs, (log_p, log_r) if len(z) > 1 else ())
 
     def check(self) -> None:
         """Refuse an edge that would bound something else than it says.

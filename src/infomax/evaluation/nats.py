@@ -37,7 +37,8 @@ def value_terms(
         rank: effective rank of the learned view, for the verdict.
     """
     count = contexts.count(split)
-    size = heldout.batch_size(count, batch)  # the same K for all three, or they do not compare
+    # one K for all three, or they do not compare
+    size = heldout.batch_size(min(count, contexts.count("train")), batch)
     held = _summarize(model, heldout.measure(model, contexts, split, size))
     torn = _controls(model, heldout.measure(model, contexts, split, size, torn=True))
     seen = _summarize(model, heldout.measure(model, contexts, "train", size, most=count))
