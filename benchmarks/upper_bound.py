@@ -11,7 +11,8 @@ train    Stochastic encoders x -> z (20-d) are trained as a rate-distortion pair
 bracket  Channels with a known posterior and exact nats, N = 10,000, 20-d: the lower bounds and the
          Rate with each marginal, fitted on one half of the contexts, evaluated on the other.
 
-A whole run writes two CSVs under benchmarks/results/, and upper_bound.json: how they were made. One thread, ten minutes.
+A whole run writes two CSVs under benchmarks/results/, and upper_bound.json, which says how
+they were made. One thread, ten minutes.
 """
 
 from __future__ import annotations
