@@ -1,27 +1,19 @@
-"""The objective: a weighted sum of edges between views, written as in the formula.
-
-``I(a, b) + 0.5 * I(c, b, bound=bounds.JS) - 1e-3 * I(x, z, bound=bounds.Rate)``. An `Edge` knows
-what its bound takes (scores of all pairs, or log densities) and computes just that from the views
-of a batch.
-"""
+"""An edge: two views that should share information, and what its bound takes in a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from infomax import bounds
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
-from infomax.critics import Separable
 from infomax.pairing import Negatives, Pairs, Positions, arrange
-from infomax.posteriors import StandardNormal
 from infomax.slices import Columns, Crop, Half, Window
-from infomax.views import Encode, Values, View, evaluate, vectors
+from infomax.views import Encode, Values, View, vectors
 
 Gather = Callable[[Tensor], Tensor]
 
@@ -152,146 +144,3 @@ class Measured:
     def candidates(self) -> int:
         """K, the number of candidates of an anchor: what a ceiling of log K counts."""
         return self.terms[0].shape[-1]
-
-
-@dataclass(frozen=True)
-class Term:
-    """An edge and its weight in the objective; a negative weight minimizes."""
-
-    weight: float
-    edge: Edge
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A weighted sum of edges, to be maximized over encoders and critics.
-
-    ``sum_edges w_ab I(V_a; V_b)``. Add, subtract and scale objectives as in the formula.
-
-    Example:
-        >>> from infomax import Context
-        >>> context = Context()
-        >>> x, y = context.signal("x"), context.signal("y")
-        >>> objective = I(x, y) + 0.5 * I(y, x, bound=bounds.JS)
-        >>> [term.weight for term in objective.terms]
-        [1.0, 0.5]
-    """
-
-    terms: tuple[Term, ...] = field(default=())
-
-    def check(self) -> None:
-        """Refuse an objective whose optimum would say nothing about the information.
-
-        Raises:
-            InfomaxError: if there is no term, or a lower bound would be minimized, or an upper
-                bound maximized.
-        """
-        if not self.terms:
-            raise InfomaxError(
-                wanted="an objective of one term or more",
-                got="an empty one",
-                fix="name an edge: I(a, b), or `maximize: [{between: [a, b]}]`",
-            )
-        for term in self.terms:
-            term.edge.check()
-            wrong = "upper" if term.weight > 0 else "lower"
-            if term.weight != 0 and term.edge.bound.side == wrong:
-                verb = "maximize" if term.weight > 0 else "minimize"
-                raise InfomaxError(
-                    wanted=f"a bound that is tight when you {verb} it",
-                    got=f"{verb} {term.edge.bound.name} between {term.edge.a} and {term.edge.b}, "
-                    f"a bound on the {wrong} side",
-                    fix="maximize lower bounds (InfoNCE, NWJ, JS), minimize upper ones (Rate)",
-                )
-
-    @property
-    def views(self) -> tuple[View, ...]:
-        """The ends of all edges, each once."""
-        return tuple(dict.fromkeys(v for term in self.terms for v in (term.edge.a, term.edge.b)))
-
-    def __add__(self, other: Objective) -> Objective:
-        return Objective(self.terms + other.terms)
-
-    def __sub__(self, other: Objective) -> Objective:
-        return self + -1.0 * other
-
-    def __mul__(self, weight: float) -> Objective:
-        return Objective(tuple(replace(term, weight=weight * term.weight) for term in self.terms))
-
-    __rmul__ = __mul__
-
-    def __neg__(self) -> Objective:
-        return -1.0 * self
-
-
-class Model(nn.Module):
-    """The parameters of an objective: its encoders and critics; called with the signals.
-
-    Returns what each bound takes, in the order of the terms.
-
-    Args:
-        objective: the edges.
-        encoders: names of encoders, those outside the edges too; others are numbered.
-    """
-
-    def __init__(self, objective: Objective, encoders: dict[str, nn.Module] | None = None) -> None:
-        super().__init__()
-        named = dict(encoders or {})
-        found = [node.step for view in objective.views for node in view.path]
-        for step in found:
-            if isinstance(step, Encode) and all(step.module is not m for m in named.values()):
-                named[f"encoder{len(named)}"] = step.module
-        self.objective = objective
-        self.encoders = nn.ModuleDict(named)
-        self.critics = nn.ModuleList(term.edge.critic for term in objective.terms)
-
-    def forward(
-        self,
-        signals: dict[str, Tensor],
-        present: dict[str, Tensor] | None = None,
-        gather: Gather = lambda x: x,
-        *,
-        torn: bool = False,
-    ) -> list[Measured]:
-        """Compute what the bound of each term takes, every view once."""
-        values = evaluate(self.objective.views, signals, present)
-        return [term.edge.measure(values, gather, torn=torn) for term in self.objective.terms]
-
-    def loss(self, measured: list[Measured]) -> Tensor:
-        """Return what training minimizes: the weighted sum of the bounds' losses.
-
-        An edge that fewer than two contexts of the batch have both ends of is left out of it.
-        """
-        losses = [
-            term.weight * term.edge.bound.loss(*m.terms, **m.keywords)
-            for term, m in zip(self.objective.terms, measured, strict=True)
-            if m.contexts > 1
-        ]
-        nothing = next(self.parameters()).sum() * 0
-        return torch.stack([nothing, *losses]).sum()
-
-
-def I(  # noqa: E743 - the formula's letter
-    a: View,
-    b: View,
-    *,
-    bound: Bound | None = None,
-    critic: nn.Module | None = None,
-    positions: Positions = "all",
-    negatives: Negatives = "batch",
-) -> Objective:
-    """Mutual information between two views: one term of an objective.
-
-    Args:
-        a: the view of the anchors.
-        b: the view of the candidates.
-        bound: how it is bounded; InfoNCE where not said.
-        critic: scores of all pairs; a separable one of 128 dimensions where not said. For a bound
-            on densities the marginal r(b); the standard normal where not said.
-        positions: how places pair: ``"all"``, ``"same"``, or k, the steps ahead.
-        negatives: ``"batch"``, ``"within"`` the context, or ``"both"``.
-    """
-    chosen = bounds.InfoNCE if bound is None else bound
-    if critic is None:
-        critic = Separable() if chosen.needs == "scores" else StandardNormal()
-    return Objective((Term(1.0, Edge(a, b, chosen, critic, positions, negatives)),))

@@ -1,0 +1,126 @@
+"""The schema of a recipe: what may be written, key by key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from infomax.data import DataSpec
+from infomax.pairing import Negatives
+
+Part = str | dict[str, Any]
+"""A named kind with its options: ``infonce``, or ``{kind: separable, dim: 64}``."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HalfSpec(_Strict):
+    """``half: top``, or ``half: {side: top, gap: 2}``."""
+
+    side: Literal["top", "bottom", "left", "right"]
+    gap: int = Field(default=0, ge=0)
+
+
+class CropSpec(_Strict):
+    """``crop: {top: 0, left: 0, height: 14, width: 28}``, in pixels."""
+
+    top: int = Field(ge=0)
+    left: int = Field(ge=0)
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+
+
+class WindowSpec(_Strict):
+    """``window: {second: 5, length: 1}`` of a sound, or ``{start: 0, length: 50}`` in samples."""
+
+    second: float | None = Field(default=None, ge=0)
+    start: int | None = Field(default=None, ge=0)
+    length: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> WindowSpec:
+        if (self.second is None) == (self.start is None):
+            raise ValueError("give either second: (seconds) or start: (samples)")
+        return self
+
+
+class ViewSpec(_Strict):
+    """A view: a signal, or something done to another view."""
+
+    signal: str | None = None
+    of: str | None = None
+    augment: Part | list[Part] | None = None
+    half: str | HalfSpec | None = None
+    crop: CropSpec | None = None
+    window: WindowSpec | None = None
+    columns: tuple[int, int] | None = None
+    encode: str | None = None
+    at: str | None = None
+
+    @model_validator(mode="after")
+    def _one_step(self) -> ViewSpec:
+        steps = ("signal", "augment", "half", "crop", "window", "columns", "encode")
+        given = [step for step in steps if getattr(self, step) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a view needs exactly one of {', '.join(steps)}; got {given or 0}")
+        if (self.of is None) != (given == ["signal"]):
+            raise ValueError("a view is either `signal: NAME`, or `of: VIEW` with one step")
+        if self.at is not None and self.encode is None:
+            raise ValueError("`at` names a stage of an encoder: it needs `encode`")
+        return self
+
+
+class EdgeSpec(_Strict):
+    """An edge of the objective."""
+
+    between: tuple[str, str]
+    bound: Part = "infonce"
+    critic: Part | None = None
+    marginal: Part | None = None
+    weight: float = Field(default=1.0, gt=0)
+    positions: Literal["all", "same"] = "all"
+    ahead: int | None = Field(default=None, ge=1)
+    negatives: Negatives = "batch"
+
+
+class TrainSpec(_Strict):
+    """How long, in what steps, from which seed."""
+
+    epochs: int = Field(default=20, ge=0)
+    batch: int = Field(default=256, ge=2)
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    warmup: int = Field(default=100, ge=0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+
+class EvaluateSpec(_Strict):
+    """Which view is probed for which label; None takes the data's label, if it has one."""
+
+    view: str
+    label: str | None = None
+
+
+class Recipe(_Strict):
+    """A whole recipe; `views`, `maximize` and `evaluate` are where a paper makes its choice.
+
+    Example:
+        >>> from infomax.recipe import read
+        >>> recipe = read("mnist-halves")
+        >>> recipe.views["top"].half
+        'top'
+    """
+
+    name: str = ""
+    paper: str = ""
+    data: DataSpec
+    encoders: dict[str, Annotated[Part, Field()]]
+    views: dict[str, ViewSpec]
+    maximize: list[EdgeSpec] = Field(min_length=1)
+    minimize: list[EdgeSpec] = Field(default_factory=list)
+    train: TrainSpec = TrainSpec()
+    evaluate: EvaluateSpec
