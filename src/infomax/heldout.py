@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -107,14 +108,16 @@ def metric_of(
         values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
         terms.append(
             MetricTerm(
-                between=(str(edge.a), str(edge.b)),
+                between=tuple(map(str, edge.views)),
                 bound=edge.bound.name.lower(),
                 side=edge.bound.side,
                 nats=sum(values) / len(values) if values else float("nan"),
                 ceiling=ceiling(edge, measured),
             )
         )
-    total = sum(t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True))
+    # an edge that no batch has two contexts for says nothing, and must not hide what others say
+    weighted = [t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True)]
+    total = sum(value for value in weighted if not math.isnan(value))
     return Metric(
         step=now.step,
         epoch=now.epoch,

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from infomax._errors import InfomaxError
 
@@ -27,6 +27,8 @@ Status = Literal["finished", "interrupted", "failed"]
 Split = Literal["train", "validation", "test"]
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A number that may be missing: NaN here, null in a file."""
+Ends = Annotated[tuple[str, ...], Field(min_length=2)]
+"""The views of an edge: two, or all whose total correlation it is about."""
 T = TypeVar("T")
 
 
@@ -34,7 +36,7 @@ T = TypeVar("T")
 class Term:
     """One edge of the objective, valued on contexts that training never saw."""
 
-    between: tuple[str, str]
+    between: Ends
     bound: str
     side: Side
     nats: Number
@@ -88,7 +90,7 @@ class Representation:
 class MetricTerm:
     """The value of one edge at one moment of training."""
 
-    between: tuple[str, str]
+    between: Ends
     bound: str
     side: Side
     nats: Number

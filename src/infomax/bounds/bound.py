@@ -29,6 +29,7 @@ class Bound:
     candidates can show, or None. tiled(x, y, scale, positives=None) is `loss(scale * x @ y.T)`
     without ever holding that matrix, where there is such a form. Calling a bound with settings
     gives the same bound at those settings; two bounds with one name and settings are equal.
+    two_sided: columns are anchors too, so they must stand for contexts as rows do.
 
     Errors: InfomaxError for a setting that the bound does not have.
 
@@ -49,6 +50,7 @@ class Bound:
     tiled: Callable[..., Tensor] | None = field(default=None, compare=False, repr=False)
     settings: tuple[tuple[str, float | None], ...] = ()
     remake: Callable[..., Bound] | None = field(default=None, compare=False, repr=False)
+    two_sided: bool = False
 
     def __call__(self, **settings: float) -> Bound:
         """Return the same bound at these settings."""

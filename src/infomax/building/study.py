@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 from torch import nn
 
 from infomax._errors import InfomaxError
+from infomax.building.code import code_of, own_encoder
 from infomax.building.graph import views_of
 from infomax.building.kinds import (
     CRITICS,
+    CRITICS_OF_MANY,
     ENCODERS,
     MARGINALS,
     known,
     make,
     named_bound,
 )
-from infomax.objective import I, Objective
-from infomax.recipe import EdgeSpec, Recipe
+from infomax.objective import TC, I, Objective
+from infomax.recipe import EdgeSpec, Part, Recipe
 from infomax.views import View
 
 
@@ -32,8 +35,12 @@ class Study:
     encoders: Mapping[str, nn.Module]
 
 
-def build(recipe: Recipe) -> Study:
+def build(recipe: Recipe, *, allow_code: bool = False) -> Study:
     """Make the graph of views and the objective of a recipe; its seed decides the first weights.
+
+    Args:
+        recipe: what to make.
+        allow_code: whether encoders named as ``python: package.module:Class`` may be imported.
 
     Raises:
         InfomaxError: an unknown kind, encoder or view, an option that does not fit, a cycle.
@@ -46,7 +53,8 @@ def build(recipe: Recipe) -> Study:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.train.seed)
         modules = {
-            name: make(ENCODERS, part, f"encoders.{name}") for name, part in recipe.encoders.items()
+            name: _encoder(part, f"encoders.{name}", allow_code)
+            for name, part in recipe.encoders.items()
         }
     views = views_of(recipe, modules)
     objective = Objective()
@@ -58,6 +66,14 @@ def build(recipe: Recipe) -> Study:
     known(recipe.evaluate.view, views, "evaluate.view", "a view")
     _trained(views[recipe.evaluate.view], objective)
     return Study(objective, views, modules)
+
+
+def _encoder(part: Part, where: str, allow_code: bool) -> nn.Module:
+    code = code_of(part)
+    if code is not None:
+        return own_encoder(*code, where, allow_code=allow_code)
+    made: nn.Module = make(ENCODERS, part, where)
+    return made
 
 
 def _trained(judged: View, objective: Objective) -> None:
@@ -73,8 +89,35 @@ def _trained(judged: View, objective: Objective) -> None:
 
 
 def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
+    """The term, or terms, that one entry of a recipe stands for."""
     for end in spec.between:
         known(end, views, f"{where}.between", "a view")
+    ends = [views[end] for end in spec.between]
+    if len(ends) == 2:
+        return _pair(spec, ends[0], ends[1], where)
+    if spec.edges == "all-pairs":
+        return sum((_pair(spec, a, b, where) for a, b in combinations(ends, 2)), Objective())
+    return _joint(spec, ends, where)
+
+
+def _joint(spec: EdgeSpec, ends: list[View], where: str) -> Objective:
+    of_pairs = {"marginal": spec.marginal, "ahead": spec.ahead}
+    given = [f"{key}: {value}" for key, value in of_pairs.items() if value is not None]
+    given += [f"positions: {spec.positions}"] * (spec.positions != "all")
+    given += [f"negatives: {spec.negatives}"] * (spec.negatives != "batch")
+    if given:
+        raise InfomaxError(
+            wanted=f"{where}: bound, critic and weight of one edge of {len(ends)} views",
+            got=", ".join(given),
+            fix="take these out, or write `edges: all-pairs`: an edge for each pair",
+        )
+    part = spec.critic or "multilinear"
+    options = {"kind": part} if isinstance(part, str) else dict(part)
+    critic = make(CRITICS_OF_MANY, {"views": len(ends), **options}, f"{where}.critic")
+    return TC(*ends, bound=named_bound(spec.bound, f"{where}.bound"), critic=critic)
+
+
+def _pair(spec: EdgeSpec, a: View, b: View, where: str) -> Objective:
     bound = named_bound(spec.bound, f"{where}.bound")
     kinds = MARGINALS if bound.needs == "densities" else CRITICS
     key, other = ("marginal", "critic") if bound.needs == "densities" else ("critic", "marginal")
@@ -86,6 +129,5 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
         )
     part = getattr(spec, key)
     module = None if part is None else make(kinds, part, f"{where}.{key}")
-    a, b = (views[end] for end in spec.between)
     positions = spec.ahead if spec.ahead is not None else spec.positions
     return I(a, b, bound=bound, critic=module, positions=positions, negatives=spec.negatives)

@@ -74,9 +74,10 @@ class ViewSpec(_Strict):
 
 
 class EdgeSpec(_Strict):
-    """An edge of the objective."""
+    """An edge of the objective; of three views or more, one edge about all, or one each pair."""
 
-    between: tuple[str, str]
+    between: Annotated[tuple[str, ...], Field(min_length=2)]
+    edges: Literal["joint", "all-pairs"] = "joint"
     bound: Part = "infonce"
     critic: Part | None = None
     marginal: Part | None = None

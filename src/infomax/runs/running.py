@@ -19,7 +19,7 @@ from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
 from infomax.data import Contexts
-from infomax.objective import Model
+from infomax.objective import Model, Objective
 from infomax.recipe import Recipe
 from infomax.records import Results, write_json_atomic
 from infomax.views import View
@@ -36,6 +36,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    allow_code: bool = False,
     watch: engine.Watch = lambda done, total, words: None,
     say: Say = _quiet,
 ) -> Results:
@@ -45,6 +46,7 @@ def train(
         chosen: the recipe, from `recipe.read`.
         out: the run folder; it must not hold a run, unless ``resume``.
         resume: go on from the folder's last saved state.
+        allow_code: import encoders of the user's own that the recipe names.
         watch: told of every training step.
         say: told what is being done otherwise.
 
@@ -64,8 +66,9 @@ def train(
         )
     say("loading data")
     contexts = data.load(chosen.data)
-    study = building.build(chosen)
+    study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
+    _together(study.objective, contexts)
     evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
     model = Model(study.objective, dict(study.encoders))
@@ -87,10 +90,13 @@ def train(
         tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
         facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
         checkpoint.save(out / "model.safetensors", State(tensors, facts))
-        return _evaluate(chosen, trained.model, study, contexts, out, started, say)
+        untrained = building.build(chosen, allow_code=allow_code)
+        return _evaluate(chosen, trained.model, study, untrained, contexts, out, started, say)
 
 
-def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Results:
+def evaluate(
+    run: Path, source: str | None = None, *, allow_code: bool = False, say: Say = _quiet
+) -> Results:
     """Evaluate a run again, on its own data or on other data.
 
     Results on its own data replace ``results.json``; on other data they are only returned, and
@@ -105,11 +111,15 @@ def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Resu
         chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
     say("loading data")
     contexts = data.load(chosen.data)
-    model, study = load(run, contexts, chosen, own=source is None)
-    return _evaluate(chosen, model, study, contexts, None if source else run, started, say)
+    model, study = load(run, contexts, chosen, own=source is None, allow_code=allow_code)
+    untrained = building.build(chosen, allow_code=allow_code)
+    out = None if source else run
+    return _evaluate(chosen, model, study, untrained, contexts, out, started, say)
 
 
-def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
+def embed(
+    run: Path, source: str, view: str, *, allow_code: bool = False
+) -> tuple[np.ndarray, Contexts]:
     """One view of every context of some data, in the order of the source.
 
     Only the signal of that view is read: the data need no label and no other signal.
@@ -120,7 +130,7 @@ def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     """
     chosen = of(run)
     state = checkpoint.load(run / "model.safetensors")
-    study = building.build(chosen)
+    study = building.build(chosen, allow_code=allow_code)
     if view not in study.views:
         raise InfomaxError(
             wanted="--view: a view of the run (" + ", ".join(study.views) + ")",
@@ -141,7 +151,9 @@ def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     return evaluation.embed(node, contexts, "all"), contexts
 
 
-def load(run: Path, contexts: Contexts, chosen: Recipe, *, own: bool) -> tuple[Model, Study]:
+def load(
+    run: Path, contexts: Contexts, chosen: Recipe, *, own: bool, allow_code: bool = False
+) -> tuple[Model, Study]:
     """The trained model of a run, ready for these contexts, and its views by name.
 
     ``own``: the contexts are the run's own; they must then be split as they were in training.
@@ -149,7 +161,7 @@ def load(run: Path, contexts: Contexts, chosen: Recipe, *, own: bool) -> tuple[M
     state = checkpoint.load(run / "model.safetensors")
     if own:
         checkpoint.same_data(state, contexts.fingerprint, contexts.name)
-    study = building.build(chosen)
+    study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
@@ -161,12 +173,12 @@ def _evaluate(
     chosen: Recipe,
     model: Model,
     study: Study,
+    untrained: Study,
     contexts: Contexts,
     out: Path | None,
     started: float,
     say: Say,
 ) -> Results:
-    untrained = building.build(chosen)
     engine.set_up(
         Model(untrained.objective, dict(untrained.encoders)), untrained, contexts, chosen.train
     )
@@ -199,6 +211,25 @@ def _signals(named: Mapping[str, View], contexts: Contexts) -> None:
                 wanted=f"the signal '{view.signal}' of the view '{name}'",
                 got=f"{contexts.name} with the signals " + ", ".join(contexts.signals),
                 fix="name one of these in the recipe's views, or set data.signals",
+            )
+
+
+def _together(objective: Objective, contexts: Contexts) -> None:
+    """Refuse an edge between views that (nearly) never occur in one training context."""
+    rows = contexts.rows("train")
+    for term in objective.terms:
+        ends = term.edge.views
+        there = [contexts.signals[view.signal].present[rows] for view in ends]
+        together = int(np.all(there, axis=0).sum())
+        if together < max(2, len(ends)):
+            named = " and ".join(f"'{view}'" for view in ends)
+            alone = ", ".join(
+                f"'{view}' in {one.sum()}" for view, one in zip(ends, there, strict=True)
+            )
+            raise InfomaxError(
+                wanted=f"training contexts that have {named}, which an edge is between",
+                got=f"{together} of {len(rows)} ({alone})",
+                fix="take that edge out, or bring contexts that have these views together",
             )
 
 
