@@ -29,7 +29,7 @@ from infomax.heldout import Moment, in_words, metric_of, present, validate
 from infomax.objective import Model
 from infomax.recipe import TrainSpec
 from infomax.records import append_metric, keep_metrics
-from infomax.views import Encode, evaluate
+from infomax.views import Encode, evaluate, folded
 
 Watch = Callable[[int, int, str], None]
 """Told after every step: steps done, steps in all, and the held-out nats in words."""
@@ -223,7 +223,7 @@ def start(study: Study, contexts: Contexts, train: TrainSpec) -> None:
             continue
         assert view.parent is not None
         value = evaluate([view.parent], batch.signals).tensors[view.parent]
-        module.start(value[there])  # type: ignore[operator]
+        module.start(folded(view.parent, value[there]))  # type: ignore[operator]
         started.append(module)
 
 
