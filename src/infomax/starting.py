@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from infomax.data import Contexts
-from infomax.views import Encode, View, evaluate
+from infomax.views import Encode, View, evaluate, folded
 
 SAMPLES = 1024
 """Training contexts in each batch."""
@@ -50,4 +50,5 @@ def _samples(parents: Sequence[View], contexts: Contexts, seed: int) -> Iterator
         for parent in parents:
             there = batch.present[parent.signal]
             if bool(there.any()):
-                yield evaluate([parent], batch.signals).tensors[parent][there]
+                value = evaluate([parent], batch.signals).tensors[parent][there]
+                yield folded(parent, value)
