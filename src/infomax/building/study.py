@@ -92,16 +92,18 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     """The term, or terms, that one entry of a recipe stands for."""
     for end in spec.between:
         known(end, views, f"{where}.between", "a view")
+    if spec.given is not None:
+        known(spec.given, views, f"{where}.given", "a view")
     ends = [views[end] for end in spec.between]
-    if len(ends) == 2:
-        return _pair(spec, ends[0], ends[1], where)
-    if spec.edges == "all-pairs":
-        return sum((_pair(spec, a, b, where) for a, b in combinations(ends, 2)), Objective())
-    return _joint(spec, ends, where)
+    if len(ends) > 2 and spec.edges == "joint":
+        return _joint(spec, ends, where)
+    given = None if spec.given is None else views[spec.given]
+    pairs = combinations(ends, 2)
+    return sum((_pair(spec, a, b, given, where) for a, b in pairs), Objective())
 
 
 def _joint(spec: EdgeSpec, ends: list[View], where: str) -> Objective:
-    of_pairs = {"marginal": spec.marginal, "ahead": spec.ahead}
+    of_pairs = {"marginal": spec.marginal, "ahead": spec.ahead, "given": spec.given}
     given = [f"{key}: {value}" for key, value in of_pairs.items() if value is not None]
     given += [f"positions: {spec.positions}"] * (spec.positions != "all")
     given += [f"negatives: {spec.negatives}"] * (spec.negatives != "batch")
@@ -117,7 +119,7 @@ def _joint(spec: EdgeSpec, ends: list[View], where: str) -> Objective:
     return TC(*ends, bound=named_bound(spec.bound, f"{where}.bound"), critic=critic)
 
 
-def _pair(spec: EdgeSpec, a: View, b: View, where: str) -> Objective:
+def _pair(spec: EdgeSpec, a: View, b: View, given: View | None, where: str) -> Objective:
     bound = named_bound(spec.bound, f"{where}.bound")
     kinds = MARGINALS if bound.needs == "densities" else CRITICS
     key, other = ("marginal", "critic") if bound.needs == "densities" else ("critic", "marginal")
@@ -130,4 +132,12 @@ def _pair(spec: EdgeSpec, a: View, b: View, where: str) -> Objective:
     part = getattr(spec, key)
     module = None if part is None else make(kinds, part, f"{where}.{key}")
     positions = spec.ahead if spec.ahead is not None else spec.positions
-    return I(a, b, bound=bound, critic=module, positions=positions, negatives=spec.negatives)
+    return I(
+        a,
+        b,
+        bound=bound,
+        critic=module,
+        positions=positions,
+        negatives=spec.negatives,
+        given=given,
+    )

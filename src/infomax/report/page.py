@@ -123,7 +123,9 @@ def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) ->
             graph.Edge(
                 ends=tuple(term.between),
                 value=f"{words.SIGN[term.side]} {amount}",
-                below=f"{factor}{term.bound}" + (", minimized" if away else ""),
+                below=f"{factor}{term.bound}"
+                + (f", given {term.given}" if term.given else "")
+                + (", minimized" if away else ""),
                 color=i % COLORS,
                 minimized=away,
             )
@@ -158,7 +160,9 @@ def _planned(recipe: Mapping[str, Any]) -> list[graph.Edge]:
                 graph.Edge(
                     ends=tuple(group),
                     value="no value yet",
-                    below=str(item.get("bound", "")) + (", minimized" if away else ""),
+                    below=str(item.get("bound", ""))
+                    + (f", given {item['given']}" if item.get("given") else "")
+                    + (", minimized" if away else ""),
                     color=(len(edges) + i) % COLORS,
                     minimized=away,
                 )

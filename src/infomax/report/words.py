@@ -69,9 +69,9 @@ def percent(value: float | None) -> str:
 
 
 def pair(term: Term) -> str:
-    """Name the ends of an edge."""
+    """Name the ends of an edge, and the view that their information is conditional on."""
     *others, last = term.between
-    return f"{', '.join(others)} and {last}"
+    return f"{', '.join(others)} and {last}" + (f" (given {term.given})" if term.given else "")
 
 
 def headline(results: Results | None) -> str:

@@ -218,7 +218,7 @@ def _together(objective: Objective, contexts: Contexts) -> None:
     """Refuse an edge between views that (nearly) never occur in one training context."""
     rows = contexts.rows("train")
     for term in objective.terms:
-        ends = term.edge.views
+        ends = (*term.edge.views, *term.edge.conditions)
         there = [contexts.signals[view.signal].present[rows] for view in ends]
         together = int(np.all(there, axis=0).sum())
         if together < max(2, len(ends)):
