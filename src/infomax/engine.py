@@ -27,6 +27,7 @@ from infomax.data import Batch, Contexts
 from infomax.distributed import gather
 from infomax.heldout import Moment, in_words, metric_of, present, validate
 from infomax.objective import Model
+from infomax.presence import FEWEST, sample
 from infomax.recipe import TrainSpec
 from infomax.records import append_metric, keep_metrics
 from infomax.views import Encode, evaluate
@@ -36,8 +37,6 @@ Watch = Callable[[int, int, str], None]
 
 CLIP = 10.0
 LAST = Path("checkpoints") / "last.safetensors"
-FEWEST = 4
-"""Contexts without which a split says nothing."""
 STARTED = 4096
 """Training contexts that an encoder's statistics are taken from."""
 
@@ -182,7 +181,7 @@ def check(contexts: Contexts, train: TrainSpec) -> None:
 def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> None:
     """Size every layer on a first batch, from the seed, and look whether its values are finite."""
     torch.manual_seed(seed_of(train.seed, -1))
-    batch = contexts.take("train", range(min(train.batch, 64, contexts.count("train"))))
+    batch = sample(model.objective, contexts, min(train.batch, 64))
     for name, value in batch.signals.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InfomaxError(
@@ -218,12 +217,12 @@ def start(study: Study, contexts: Contexts, train: TrainSpec) -> None:
     started: list[object] = []
     for view in asking:  # one by one: an encoder may stand on another, started before it
         module = view.step.module  # type: ignore[union-attr]
-        there = batch.present[view.signal]
-        if any(module is other for other in started) or not bool(there.any()):
-            continue
         assert view.parent is not None
-        value = evaluate([view.parent], batch.signals).tensors[view.parent]
-        module.start(value[there])  # type: ignore[operator]
+        values = evaluate([view.parent], batch.signals, batch.present)
+        there = values.together(view.parent)
+        if any(module is other for other in started) or there is None or not bool(there.any()):
+            continue
+        module.start([values.tensors[view.parent][there]])  # type: ignore[operator]
         started.append(module)
 
 

@@ -20,15 +20,25 @@ from infomax.recipe import Part, explained
 ENCODERS = {
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
+    "gru": encoders.GRU,
+    "logmel": encoders.LogMel,
     "mlp": encoders.MLP,
+    "pool": encoders.Pool,
+    "series": encoders.Series,
+    "waveform": encoders.Waveform,
 }
 AUGMENTATIONS = {
     "blur": augment.blur,
     "crop_flip": augment.crop_flip,
+    "crop_time": augment.crop_time,
     "drop": augment.drop,
     "erase": augment.erase,
+    "gain": augment.gain,
+    "hiss": augment.hiss,
     "jitter": augment.jitter,
     "noise": augment.noise,
+    "rescale": augment.rescale,
+    "shift_time": augment.shift_time,
 }
 CRITICS = {
     "bilinear": critics.Bilinear,
@@ -68,7 +78,7 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
     fields: dict[str, Any] = {
         name: (hints[name], ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(target).parameters.items()
-        if name != "self"
+        if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     }
     schema = create_model(kind, __config__=ConfigDict(extra="forbid"), **fields)
     try:

@@ -156,7 +156,7 @@ def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
 
 def _same_ends(model: Model, i: int, j: int) -> bool:
     a, b = model.objective.terms[i].edge, model.objective.terms[j].edge
-    return {a.a, a.b} == {b.a, b.b}
+    return {a.a, a.b} == {b.a, b.b} and a.positions == b.positions
 
 
 def jackknife(without: Float[Tensor, " groups"]) -> float:

@@ -42,7 +42,7 @@ class Edge:
         Only contexts that have both ends take part; `gather` joins them across processes.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
         """
-        both = self._both(values)
+        both = values.together(self.a, self.b)
         if self.bound.needs == "densities":
             return self._densities(values, both, torn)
         x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
@@ -102,15 +102,6 @@ class Edge:
                 got=f"negatives: {self.negatives}, positions: {self.positions}",
                 fix="leave both out, or choose a bound of a critic",
             )
-
-    def _both(self, values: Values) -> Tensor | None:
-        masks = {name: values.present[name] for name in self.signals if name in values.present}
-        return torch.stack(list(masks.values())).all(0) if masks else None
-
-    @property
-    def signals(self) -> tuple[str, ...]:
-        """The signals both ends need."""
-        return tuple(dict.fromkeys((self.a.signal, self.b.signal)))
 
 
 @dataclass(frozen=True)
