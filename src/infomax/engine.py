@@ -30,15 +30,14 @@ from infomax.objective import Model
 from infomax.presence import FEWEST, sample
 from infomax.recipe import TrainSpec
 from infomax.records import append_metric, keep_metrics
-from infomax.views import Encode, evaluate
+from infomax.starting import start
+from infomax.views import evaluate
 
 Watch = Callable[[int, int, str], None]
 """Told after every step: steps done, steps in all, and the held-out nats in words."""
 
 CLIP = 10.0
 LAST = Path("checkpoints") / "last.safetensors"
-STARTED = 4096
-"""Training contexts that an encoder's statistics are taken from."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -179,7 +178,11 @@ def check(contexts: Contexts, train: TrainSpec) -> None:
 
 
 def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> None:
-    """Size every layer on a first batch, from the seed, and look whether its values are finite."""
+    """Start the encoders that ask for it, and size every layer on a first batch, from the seed.
+
+    Raises:
+        InfomaxError: signals that are not finite, sizes that do not fit.
+    """
     torch.manual_seed(seed_of(train.seed, -1))
     batch = sample(model.objective, contexts, min(train.batch, 64))
     for name, value in batch.signals.items():
@@ -191,6 +194,7 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
             )
     try:
         with torch.no_grad():
+            start(study.views.values(), contexts, train.seed)
             evaluate(study.views.values(), batch.signals)
             model.loss(model(batch.signals, present(batch)))
     except (RuntimeError, ZeroDivisionError, IndexError) as error:
@@ -199,31 +203,7 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
             got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
             fix="look at the sizes in the recipe: slices, widths, stages",
         ) from None
-    start(study, contexts, train)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-@torch.no_grad()
-def start(study: Study, contexts: Contexts, train: TrainSpec) -> None:
-    """Let encoders that ask for it (`start`) see training samples of what they will be given."""
-    asking = [
-        view
-        for view in study.views.values()
-        if isinstance(view.step, Encode) and hasattr(view.step.module, "start")
-    ]
-    if not asking:
-        return
-    batch = next(contexts.batches("train", min(STARTED, contexts.count("train")), seed=train.seed))
-    started: list[object] = []
-    for view in asking:  # one by one: an encoder may stand on another, started before it
-        module = view.step.module  # type: ignore[union-attr]
-        assert view.parent is not None
-        values = evaluate([view.parent], batch.signals, batch.present)
-        there = values.together(view.parent)
-        if any(module is other for other in started) or there is None or not bool(there.any()):
-            continue
-        module.start([values.tensors[view.parent][there]])  # type: ignore[operator]
-        started.append(module)
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

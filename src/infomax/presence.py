@@ -132,7 +132,7 @@ def check(objective: Objective, found: Census, judged: View) -> None:
                 got=f"none: all {found.count(*view.path[:-1])} end before",
                 fix="let it end earlier, or read more of each (data.signals.NAME.seconds)",
             )
-    for ends in (*((term.edge.a, term.edge.b) for term in objective.terms), (judged,)):
+    for ends in (*(term.edge.ends for term in objective.terms), (judged,)):
         for split in SPLITS:
             having = int(found.having(split, *ends).sum())
             if having >= FEWEST:
@@ -175,14 +175,14 @@ def _lacking(objective: Objective, batch: Batch) -> set[int]:
 @torch.no_grad()
 def _together(objective: Objective, batch: Batch) -> dict[int, Bool[np.ndarray, " n"]]:
     """Which contexts of a batch have both ends of each edge, by the number of its term."""
-    ends = [(term.edge.a, term.edge.b) for term in objective.terms]
-    decides = {v: _decides(v) for pair in ends for v in pair}
+    ends = [term.edge.ends for term in objective.terms]
+    decides = {v: _decides(v) for some in ends for v in some}
     asking = list(dict.fromkeys(decides.values()))
     with torch.random.fork_rng():
         values = evaluate(asking, batch.signals, batch.present)
     found = {}
-    for index, pair in enumerate(ends):
-        both = values.together(*(decides[view] for view in pair))
+    for index, some in enumerate(ends):
+        both = values.together(*(decides[view] for view in some))
         found[index] = np.ones(len(batch), dtype=bool) if both is None else both.cpu().numpy()
     return found
 

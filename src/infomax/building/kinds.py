@@ -26,6 +26,7 @@ ENCODERS = {
     "pool": encoders.Pool,
     "series": encoders.Series,
     "waveform": encoders.Waveform,
+    "resnet": encoders.ResNet,
 }
 AUGMENTATIONS = {
     "blur": augment.blur,
@@ -78,7 +79,7 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
     fields: dict[str, Any] = {
         name: (hints[name], ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(target).parameters.items()
-        if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)  # nn.Module's own
     }
     schema = create_model(kind, __config__=ConfigDict(extra="forbid"), **fields)
     try:

@@ -88,6 +88,8 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
             got=f"`{other}`",
             fix=f"take `{other}` out, or choose another bound",
         )
+    if spec.given is not None:
+        known(spec.given, views, f"{where}.given", "a view")
     part = getattr(spec, key)
     a, b = (views[end] for end in spec.between)
     steps = spec.ahead if isinstance(spec.ahead, list) else [spec.ahead]
@@ -95,6 +97,14 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     for ahead in steps:
         module = None if part is None else make(kinds, part, f"{where}.{key}")
         positions = spec.positions if ahead is None else ahead
-        edge = I(a, b, bound=bound, critic=module, positions=positions, negatives=spec.negatives)
+        edge = I(
+            a,
+            b,
+            bound=bound,
+            critic=module,
+            positions=positions,
+            negatives=spec.negatives,
+            given=None if spec.given is None else views[spec.given],
+        )
         objective = objective + (1 / len(steps)) * edge
     return objective

@@ -21,6 +21,8 @@ from infomax.slices import lengths
 
 QUIET = 1e-7
 """Power added before the logarithm: about the noise of 16-bit samples."""
+CHUNK = 64
+"""Sounds whose spectrum is held at once."""
 LINEAR = 1000.0
 """Hz up to which the mel scale is linear."""
 
@@ -87,6 +89,10 @@ class Spectrogram(nn.Module):
         self.register_buffer("window", torch.hann_window(self.size), persistent=False)
 
     def forward(self, sound: Float[Tensor, "n samples"]) -> Float[Tensor, "n frames mels"]:
+        # in chunks: the complex spectrum takes many times the room of the sound
+        return torch.cat([self._logs(some) for some in torch.split(sound, CHUNK)])
+
+    def _logs(self, sound: Tensor) -> Tensor:
         room = self.size - self.hop + -sound.shape[1] % self.hop
         padded = F.pad(sound.float(), (0, room))
         spectrum = torch.stft(
