@@ -61,6 +61,7 @@ def train(
                 allow_code=allow_code,
                 watch=progress.step,
                 say=progress.say,
+                note=progress.note,
             )
     except KeyboardInterrupt as stopped:
         how = str(stopped) or "the last saved state is whole; go on with --resume"

@@ -79,7 +79,11 @@ def _encoder(part: Part, where: str, allow_code: bool) -> nn.Module:
 def _trained(judged: View, objective: Objective) -> None:
     """Refuse to judge a view by an encoder that no edge trains."""
     used = {id(module) for end in objective.views for _, module in end.encoders}
-    idle = [view for view, module in judged.encoders if id(module) not in used]
+    idle = [
+        view
+        for view, module in judged.encoders
+        if id(module) not in used and next(module.parameters(), None) is not None
+    ]
     if idle:
         raise InfomaxError(
             wanted="evaluate.view: a view by encoders that an edge trains",
@@ -130,14 +134,19 @@ def _pair(spec: EdgeSpec, a: View, b: View, given: View | None, where: str) -> O
             fix=f"take `{other}` out, or choose another bound",
         )
     part = getattr(spec, key)
-    module = None if part is None else make(kinds, part, f"{where}.{key}")
-    positions = spec.ahead if spec.ahead is not None else spec.positions
-    return I(
-        a,
-        b,
-        bound=bound,
-        critic=module,
-        positions=positions,
-        negatives=spec.negatives,
-        given=given,
-    )
+    steps = spec.ahead if isinstance(spec.ahead, list) else [spec.ahead]
+    objective = Objective()
+    for ahead in steps:
+        module = None if part is None else make(kinds, part, f"{where}.{key}")
+        positions = spec.positions if ahead is None else ahead
+        edge = I(
+            a,
+            b,
+            bound=bound,
+            critic=module,
+            positions=positions,
+            negatives=spec.negatives,
+            given=given,
+        )
+        objective = objective + (1 / len(steps)) * edge
+    return objective

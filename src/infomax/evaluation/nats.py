@@ -156,7 +156,8 @@ def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
 
 def _same_ends(model: Model, i: int, j: int) -> bool:
     a, b = model.objective.terms[i].edge, model.objective.terms[j].edge
-    return set(a.views) == set(b.views) and a.given is b.given
+    same = a.positions == b.positions and a.given is b.given
+    return same and set(a.views) == set(b.views)
 
 
 def jackknife(without: Float[Tensor, " groups"]) -> float:

@@ -59,7 +59,7 @@ class Edge:
         Only contexts that have all ends take part; `gather` joins them across processes.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
         """
-        both = self._both(values)
+        both = values.together(*self.ends)
         if self.bound.needs == "densities":
             return self._densities(values, both, torn)
         if self.joint:
@@ -188,19 +188,15 @@ class Edge:
                 fix="choose bound: infonce and leave the others out, or write edges: all-pairs",
             )
 
-    def _both(self, values: Values) -> Tensor | None:
-        masks = {name: values.present[name] for name in self.signals if name in values.present}
-        return torch.stack(list(masks.values())).all(0) if masks else None
-
     @property
     def conditions(self) -> tuple[View, ...]:
         """The view that the information is conditional on, if there is one."""
         return () if self.given is None else (self.given,)
 
     @property
-    def signals(self) -> tuple[str, ...]:
-        """The signals its ends, and what is given, need."""
-        return tuple(dict.fromkeys(v.signal for v in (*self.views, *self.conditions)))
+    def ends(self) -> tuple[View, ...]:
+        """The views a context must have to take part: its own, and what is given."""
+        return (*self.views, *self.conditions)
 
 
 @dataclass(frozen=True)

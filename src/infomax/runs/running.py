@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from infomax import building, checkpoint, data, engine, evaluation, recipe, report, views
+from infomax import building, checkpoint, data, engine, evaluation, presence, recipe, report, views
 from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
 from infomax.data import Contexts
-from infomax.objective import Model, Objective
+from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import Results, write_json_atomic
 from infomax.runs.folder import environment, note_if_unfinished, of, same_recipe
@@ -34,6 +34,7 @@ def train(
     allow_code: bool = False,
     watch: engine.Watch = lambda done, total, words: None,
     say: Say = _quiet,
+    note: Say = _quiet,
 ) -> Results:
     """Train a recipe, evaluate it on held-out contexts, and write the run folder.
 
@@ -44,6 +45,7 @@ def train(
         allow_code: import encoders of the user's own that the recipe names.
         watch: told of every training step.
         say: told what is being done otherwise.
+        note: told, once, which views some contexts are too short for.
 
     Raises:
         InfomaxError: bad input of any kind; nothing is written then.
@@ -63,9 +65,10 @@ def train(
     contexts = data.load(chosen.data)
     study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
-    _together(study.objective, contexts)
     evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
+    for words in _too_short(study, contexts, study.views[chosen.evaluate.view]):
+        note(words)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
     if resume:
@@ -199,6 +202,12 @@ def _evaluate(
     return results
 
 
+def _too_short(study: Study, contexts: Contexts, judged: View) -> list[str]:
+    found = presence.census(study.views.values(), contexts)
+    presence.check(study.objective, found, judged)
+    return found.short()
+
+
 def _signals(named: Mapping[str, View], contexts: Contexts) -> None:
     for name, view in named.items():
         if view.signal not in contexts.signals:
@@ -206,25 +215,6 @@ def _signals(named: Mapping[str, View], contexts: Contexts) -> None:
                 wanted=f"the signal '{view.signal}' of the view '{name}'",
                 got=f"{contexts.name} with the signals " + ", ".join(contexts.signals),
                 fix="name one of these in the recipe's views, or set data.signals",
-            )
-
-
-def _together(objective: Objective, contexts: Contexts) -> None:
-    """Refuse an edge between views that (nearly) never occur in one training context."""
-    rows = contexts.rows("train")
-    for term in objective.terms:
-        ends = (*term.edge.views, *term.edge.conditions)
-        there = [contexts.signals[view.signal].present[rows] for view in ends]
-        together = int(np.all(there, axis=0).sum())
-        if together < max(2, len(ends)):
-            named = " and ".join(f"'{view}'" for view in ends)
-            alone = ", ".join(
-                f"'{view}' in {one.sum()}" for view, one in zip(ends, there, strict=True)
-            )
-            raise InfomaxError(
-                wanted=f"training contexts that have {named}, which an edge is between",
-                got=f"{together} of {len(rows)} ({alone})",
-                fix="take that edge out, or bring contexts that have these views together",
             )
 
 
