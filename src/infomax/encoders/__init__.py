@@ -3,7 +3,8 @@
 Any ``nn.Module`` serves in Python; these are the ones a recipe can name.
 """
 
+from infomax.encoders.bag import Bag
 from infomax.encoders.conv import ConvNet
 from infomax.encoders.mlp import MLP
 
-__all__ = ["MLP", "ConvNet"]
+__all__ = ["MLP", "Bag", "ConvNet"]

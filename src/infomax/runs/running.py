@@ -69,9 +69,8 @@ def train(
     evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
     model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    if resume:
-        engine.resumable(out, contexts)
+    state = engine.resumable(out, contexts) if resume else None
+    engine.set_up(model, study, contexts, chosen.train, state)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -133,11 +132,11 @@ def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     alone = {"signals": signals, "label": None, "group": None, "split": None}
     contexts = data.load(spec.model_copy(update=alone), whole=True)
     _signals({view: node}, contexts)
-    with torch.no_grad():  # sizes every layer
-        views.evaluate([node], contexts.take("all", [0]).signals)
     for name, module in study.encoders.items():
         if any(module is used for _, used in node.encoders):
             checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
+    with torch.no_grad(), engine.fitting():
+        views.evaluate([node], contexts.take("all", [0]).signals)
     return evaluation.embed(node, contexts, "all"), contexts
 
 
@@ -152,8 +151,7 @@ def load(run: Path, contexts: Contexts, chosen: Recipe, *, own: bool) -> tuple[M
     study = building.build(chosen)
     _signals(study.views, contexts)
     model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    checkpoint.unpack(state.tensors, model)
+    engine.set_up(model, study, contexts, chosen.train, state)
     return model.eval(), study
 
 
