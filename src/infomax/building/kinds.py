@@ -18,6 +18,7 @@ from infomax.bounds import Bound
 from infomax.recipe import Part, explained
 
 ENCODERS = {
+    "bag": encoders.Bag,
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
     "gru": encoders.GRU,

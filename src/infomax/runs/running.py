@@ -70,9 +70,8 @@ def train(
     for words in _too_short(study, contexts, study.views[chosen.evaluate.view]):
         note(words)
     model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    if resume:
-        engine.resumable(out, contexts)
+    state = engine.resumable(out, contexts) if resume else None
+    engine.set_up(model, study, contexts, chosen.train, state)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -141,11 +140,11 @@ def embed(
     alone = {"signals": signals, "label": None, "group": None, "split": None}
     contexts = data.load(spec.model_copy(update=alone), whole=True)
     _signals({view: node}, contexts)
-    with torch.no_grad():  # sizes every layer
-        views.evaluate([node], contexts.take("all", [0]).signals)
     for name, module in study.encoders.items():
         if any(module is used for _, used in node.encoders):
             checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
+    with torch.no_grad(), engine.fitting():
+        views.evaluate([node], contexts.take("all", [0]).signals)
     return evaluation.embed(node, contexts, "all"), contexts
 
 
@@ -162,8 +161,7 @@ def load(
     study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
     model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    checkpoint.unpack(state.tensors, model)
+    engine.set_up(model, study, contexts, chosen.train, state)
     return model.eval(), study
 
 
