@@ -514,6 +514,19 @@ def test_a_cropped_recording_has_no_padding_among_its_steps(folder):
     assert (lengths(steps) == steps.shape[1]).all()
 
 
+def test_an_edge_whose_steps_are_padding_is_refused(folder):
+    padded = coding(folder)
+    padded["views"]["part"] = {"of": "sound", "window": {"start": 0, "length": 4000}}
+    chosen, contexts, study, model = prepared(padded)
+    with pytest.raises(InfomaxError, match="'context' and 'z'"):  # nobody reaches it
+        engine.set_up(model, study, contexts, chosen.train)
+    padded["views"]["z"]["of"] = "sound"
+    del padded["views"]["part"]
+    chosen, contexts, study, model = prepared(padded)
+    with pytest.raises(InfomaxError, match=r"padding in 16 of the first 16[\s\S]*crop_time"):
+        engine.set_up(model, study, contexts, chosen.train)
+
+
 def test_predictive_coding_runs_from_recipe_to_results(folder):
     chosen = recipe.check(coding(folder), "here")
     said = []
