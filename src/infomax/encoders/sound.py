@@ -76,7 +76,7 @@ class Spectrogram(nn.Module):
             raise InfomaxError(
                 wanted="frames at least as long as the hop between them",
                 got=f"hop: {hop}, frame: {frame} (seconds)",
-                fix="use for example hop: 0.01, frame: 0.032",
+                fix="use for example hop: 0.01, frame: 0.03",
             )
         filters = mel_filters(rate, self.size, mels)
         if not bool(filters.sum(0).gt(0).all()):
@@ -116,7 +116,8 @@ class LogMel(Pyramid):
     """Log-mel spectrogram, each band standardized, then strided convolutions over time.
 
     Each of the stages halves the time: after three, with a hop of 10 ms, a step is 80 ms, and sees
-    that and the 166 ms before. Bands are standardized with statistics of training sounds.
+    240 ms, so that steps three apart share no sample. Bands are standardized with statistics of
+    training sounds.
 
     Args:
         rate: samples a second of the sounds (Hz); it must be the data's.
@@ -142,7 +143,7 @@ class LogMel(Pyramid):
         rate: int = 16000,
         mels: int = 40,
         hop: float = 0.01,
-        frame: float = 0.032,
+        frame: float = 0.03,
         width: int = 128,
         stages: int = 3,
         dim: int | None = None,
