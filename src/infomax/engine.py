@@ -27,7 +27,7 @@ from infomax.data import Batch, Contexts
 from infomax.distributed import gather
 from infomax.heldout import Moment, in_words, metric_of, present, validate
 from infomax.objective import Model
-from infomax.presence import FEWEST, sample
+from infomax.presence import FEWEST, check_steps, sample
 from infomax.recipe import TrainSpec
 from infomax.records import append_metric, keep_metrics
 from infomax.starting import start
@@ -201,7 +201,8 @@ def set_up(
     with torch.no_grad(), fitting():
         if state is None:
             start(study.views.values(), contexts, train.seed)
-        evaluate(study.views.values(), batch.signals)
+        values = evaluate(study.views.values(), batch.signals, present(batch))
+        check_steps(model.objective, values, contexts)
         model.loss(model(batch.signals, present(batch)))
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

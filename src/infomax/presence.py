@@ -19,7 +19,8 @@ from jaxtyping import Bool
 from infomax._errors import InfomaxError
 from infomax.data import SPLITS, Batch, Contexts
 from infomax.objective import Objective
-from infomax.views import Encode, Reaching, View, evaluate
+from infomax.slices import lengths
+from infomax.views import Encode, Reaching, Values, View, evaluate
 
 FEWEST = 4
 """Contexts without which a split says nothing about an edge."""
@@ -147,10 +148,34 @@ def check(objective: Objective, found: Census, judged: View) -> None:
             )
 
 
+def check_steps(objective: Objective, values: Values, contexts: Contexts) -> None:
+    """Refuse edges whose steps are partly the padding of short recordings.
+
+    Telling padding from sound is easy and says nothing, yet it would count as information.
+
+    Raises:
+        InfomaxError: an edge from or to the steps of recordings that are shorter than the signal.
+    """
+    for view in objective.views:
+        steps, there = values.tensors[view], values.together(view)
+        if steps.ndim != 3 or contexts.signals[view.signal].kind != "sound":
+            continue
+        short = lengths(steps if there is None else steps[there]) < steps.shape[1]
+        if bool(short.any()):
+            raise InfomaxError(
+                wanted=f"steps of recordings without padding at the end of an edge, '{view}'",
+                got=f"padding in {int(short.sum())} of the first {len(short)} contexts",
+                fix="encode a part of one length: `augment: crop_time` or `window` before `encode`",
+            )
+
+
 def sample(objective: Objective, contexts: Contexts, size: int) -> Batch:
     """The first training contexts, such that every edge has two that have both its ends.
 
     Layers are sized on it. Where the first ``size`` will not do, others are added.
+
+    Raises:
+        InfomaxError: there are no two such contexts.
     """
     count = contexts.count("train")
     rows = list(range(min(size, count)))
@@ -167,6 +192,14 @@ def sample(objective: Objective, contexts: Contexts, size: int) -> Batch:
                 rows += [place[i] for i in np.flatnonzero(having)[:most].tolist()]
         batch = contexts.take("train", rows)
         short = _lacking(objective, batch)
+    if short:
+        ends = objective.terms[min(short)].edge.ends
+        raise InfomaxError(
+            wanted=f"contexts in the train split of {contexts.name} with "
+            + " and ".join(f"'{view}'" for view in ends),
+            got="none, or one",
+            fix="take that edge out, or bring contexts that have its views together",
+        )
     return batch
 
 

@@ -76,7 +76,7 @@ class Spectrogram(nn.Module):
             raise InfomaxError(
                 wanted="frames at least as long as the hop between them",
                 got=f"hop: {hop}, frame: {frame} (seconds)",
-                fix="use for example hop: 0.01, frame: 0.032",
+                fix="use for example hop: 0.01, frame: 0.03",
             )
         filters = mel_filters(rate, self.size, mels)
         if not bool(filters.sum(0).gt(0).all()):
@@ -116,7 +116,8 @@ class LogMel(Pyramid):
     """Log-mel spectrogram, each band standardized, then strided convolutions over time.
 
     Each of the stages halves the time: after three, with a hop of 10 ms, a step is 80 ms, and sees
-    that and the 166 ms before. Bands are standardized with statistics of training sounds.
+    240 ms, so that steps three apart share no sample. Bands are standardized with statistics of
+    training sounds.
 
     Args:
         rate: samples a second of the sounds (Hz); it must be the data's.
@@ -142,7 +143,7 @@ class LogMel(Pyramid):
         rate: int = 16000,
         mels: int = 40,
         hop: float = 0.01,
-        frame: float = 0.032,
+        frame: float = 0.03,
         width: int = 128,
         stages: int = 3,
         dim: int | None = None,
@@ -153,7 +154,7 @@ class LogMel(Pyramid):
         self.spectrogram = Spectrogram(rate, mels, hop, frame)
         self.scale = Scale(mels)
 
-    def forward(self, sound: Float[Tensor, "n samples"]) -> Float[Tensor, "n dim"]:
+    def forward(self, sound: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of sounds."""
         frames = self.scale(self.spectrogram(is_sound(sound)))
         return self.climb(masked(frames, self.spectrogram.real(sound)))
@@ -203,7 +204,7 @@ class Waveform(Pyramid):
         super().__init__((width,) * len(strides), strides, dim, 1)
         self.scale = Scale(1)
 
-    def forward(self, sound: Float[Tensor, "n samples"]) -> Float[Tensor, "n dim"]:
+    def forward(self, sound: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of sounds."""
         return self.climb((is_sound(sound).float() / self.scale.std)[:, :, None])
 
