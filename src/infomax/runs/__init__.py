@@ -8,10 +8,11 @@
         model.safetensors    encoders and critics at the best validation value
         results.json         held-out nats, probes, environment
         map.npz              two coordinates for each of some test contexts
+        neighbours.json      some contexts looked for by another view, to look at
         report.html          all of it, to look at
 """
 
 from infomax.runs.folder import environment, of, write_array
 from infomax.runs.running import embed, evaluate, load, train
 
-__all__ = ["embed","environment","evaluate","load","of","train","write_array"]
+__all__ = ["embed", "environment", "evaluate", "load", "of", "train", "write_array"]

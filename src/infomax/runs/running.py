@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shlex
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +17,8 @@ from infomax.data import Contexts
 from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import Results, write_json_atomic
+from infomax.runs.folder import environment, note_if_unfinished, of, same_recipe
 from infomax.views import View
-from infomax.runs.folder import environment, of, same_recipe, note_if_unfinished
 
 Say = Callable[[str], None]
 
@@ -66,10 +61,10 @@ def train(
     contexts = data.load(chosen.data)
     study = building.build(chosen)
     _signals(study.views, contexts)
-    evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
+    evaluation.check(chosen, study, contexts)
     if resume:
         engine.resumable(out, contexts)
     try:
@@ -179,6 +174,9 @@ def _evaluate(
         paper=chosen.paper,
         terms=found.terms,
         probes=found.probes,
+        retrieval=found.retrieval,
+        zero_shot=found.zero_shot,
+        map=found.shared,
         representation=found.representation,
         data=_facts(contexts),
         environment=environment(chosen.train.seed),
@@ -186,6 +184,8 @@ def _evaluate(
     )
     if out is not None:
         np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+        if found.neighbours:
+            write_json_atomic(out / "neighbours.json", found.neighbours)
         write_json_atomic(out / "results.json", results.to_json())
         say("writing the report")
         report.write(out)
