@@ -92,10 +92,11 @@ def table(results: Results) -> None:
             line(f"{' - '.join(term.between)}: {term.verdict}: {term.why}")
     if results.probes:
         probes = Table(title="Probes (test accuracy)", title_justify="left")
-        for name in ("view", "label", "probe", "labels used", *_SIDES):
+        sides = [s for s in _SIDES if any(getattr(p, s) == getattr(p, s) for p in results.probes)]
+        for name in ("label of view", "probe, labels", *sides):
             probes.add_column(name, justify="right" if name in _NUMBERS else "left")
         for probe in results.probes:
-            probes.add_row(*_probe(probe))
+            probes.add_row(*_probe(probe, sides))
         out.print(probes)
         for note in dict.fromkeys(note for probe in results.probes for note in probe.notes):
             line(note)
@@ -138,37 +139,35 @@ def _term(term: Term) -> list[str]:
     ]
 
 
-def _probe(probe: Probe) -> list[str]:
+def _probe(probe: Probe, sides: Sequence[str]) -> list[str]:
     kind = _KINDS.get(probe.metric, probe.metric)
-    used = probe.labels_used if probe.labels_used == "all" else f"{probe.labels_used} a class"
-    numbers = (getattr(probe, side) for side in _SIDES)
+    used = probe.labels_used if probe.labels_used == "all" else f"{probe.labels_used}/class"
+    numbers = (getattr(probe, side) for side in sides)
     shown = ("-" if n != n else f"{n:.3f}" for n in numbers)
-    return [probe.view, probe.label, kind, str(used), *shown]
+    return [f"{probe.label}\n{probe.view}", f"{kind}\n{used}", *shown]
 
 
 def _retrieval(records: Sequence[Retrieval]) -> None:
     """Recall at each k beside chance; linear CCA of the same contexts below."""
     ks = sorted({k for record in records for k in record.recall})
-    found = Table(title="Retrieval (test; chance in brackets)", title_justify="left")
-    for name in ("from", "to", "by", "among"):
+    found = Table(title="Retrieval among test contexts (chance in brackets)", title_justify="left")
+    for name in ("from", "by", "among"):
         found.add_column(name)
-    for k in ks:
-        found.add_column(f"recall@{k}", justify="right", no_wrap=True)
-    found.add_column("median rank", justify="right", no_wrap=True)
+    for name in (*(f"recall@{k}" for k in ks), "median rank"):
+        found.add_column(name, justify="right", no_wrap=True)
     for record in records:
         shares = [
-            f"{record.recall[k]:.3f} ({record.chance.get(k, float('nan')):.3f})"
+            f"{record.recall[k]:.3f}\n({record.chance.get(k, float('nan')):.3f})"
             if k in record.recall
             else "-"
             for k in ks
         ]
         found.add_row(
-            record.source,
-            record.target,
+            f"{record.source}\n→ {record.target}",
             record.baseline or "learned",
             str(record.candidates),
             *shares,
-            f"{record.median_rank:.0f} ({record.chance_rank:.0f})",
+            f"{record.median_rank:.0f}\n({record.chance_rank:.0f})",
         )
     out.print(found)
 

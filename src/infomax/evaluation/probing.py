@@ -145,7 +145,8 @@ def probes(
     there = {s: np.isfinite(sides["learned"][s]).all(1) & (kinds[s] >= 0) for s in SPLITS}
     kept = {split: kinds[split][there[split]] for split in SPLITS}
     notes = list(_notes(kinds, kept, contexts, label))
-    notes += described(contexts.signals[view.signal].kind, unlearned.width(view))
+    raw = described(contexts.signals[view.signal].kind, unlearned.width(view))
+    notes += [f"{name}, {note}" for note in raw]
     if unlearned.positions(view):
         notes.append(f"{name} has positions: their mean is probed")
     if min(len(kept["train"]), len(kept["test"])) < 2 or len(np.unique(kept["train"])) < 2:

@@ -94,7 +94,7 @@ def evaluate(
         for label in labels:
             probed += probes(name, label, sides, unlearned, study.views[name], watch)
     rates = {n: getattr(s, "rate", 0) for n, s in recipe.data.signals.items()}
-    gallery = Gallery(contexts, rates, asked.right or next(iter(labels), None))
+    gallery = Gallery(contexts, rates, next(iter(labels), None))
     searched = Searched([], [])
     for pair in found:
         watch(f"retrieval: {pair.names[0]} - {pair.names[1]}")
