@@ -26,12 +26,14 @@ Splits = Mapping[str, Float[np.ndarray, "n d"]]
 
 
 def before(view: View) -> View:
-    """The last view before any encoder: what the first encoder of a view is given."""
-    first = next((node for node in view.path if isinstance(node.step, Encode)), None)
-    if first is None:
-        return view
-    assert first.parent is not None
-    return first.parent
+    """The last view before any encoder: what the first encoder is given, or all patches are of."""
+    plain = []
+    for node in view.path:
+        if isinstance(node.step, Encode):
+            break
+        if not node.placed:
+            plain.append(node)
+    return plain[-1]
 
 
 def spectrum(wave: Float[Tensor, "n samples"]) -> Float[Tensor, "n 80"]:
