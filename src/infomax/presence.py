@@ -118,12 +118,12 @@ def _reached(
     return {view: np.concatenate(masks) for view, masks in parts.items()}
 
 
-def check(objective: Objective, found: Census, judged: View) -> None:
+def check(objective: Objective, found: Census, *judged: View) -> None:
     """Refuse views that no context has, and edges between views that hardly occur together.
 
     Raises:
         InfomaxError: a window past the end of every recording; fewer than four contexts of a split
-            that have both ends of an edge, or the view that is judged.
+            that have both ends of an edge, or a view that is judged.
     """
     contexts = found.contexts
     for view in found.masks["train"]:
@@ -133,7 +133,7 @@ def check(objective: Objective, found: Census, judged: View) -> None:
                 got=f"none: all {found.count(*view.path[:-1])} end before",
                 fix="let it end earlier, or read more of each (data.signals.NAME.seconds)",
             )
-    for ends in (*(term.edge.ends for term in objective.terms), (judged,)):
+    for ends in (*(term.edge.ends for term in objective.terms), *((view,) for view in judged)):
         for split in SPLITS:
             having = int(found.having(split, *ends).sum())
             needed = max(FEWEST, len(ends))

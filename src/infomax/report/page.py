@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from infomax.records import Term, dumps
-from infomax.report import atlas, curves, graph, panels, schematic, words
+from infomax.report import atlas, curves, found, graph, panels, schematic, words
 from infomax.report.folder import Folder, read
 
 COLORS = 8  # --c0 … --c7 in page.css
@@ -86,6 +86,9 @@ def _context(folder: Folder) -> dict[str, Any]:
         "curves": [(c, curves.draw(c, i % COLORS), i % COLORS) for i, c in enumerate(drawn)],
         "terms": [(term, i % COLORS) for i, term in enumerate(terms)],
         "probes": panels.probes(results) if results else [],
+        "retrieval": found.retrieval(results) if results else {},
+        "heat": found.maps(results.map) if results else [],
+        "gallery": found.gallery(folder.neighbours),
         "map": map_data,
         "map_json": _for_script(map_data),
         "reproduce": panels.reproduce(results, folder),

@@ -166,9 +166,11 @@ def labels(probe: Probe) -> str:
 
 def method(probe: Probe) -> str:
     """Name the classifier of a probe."""
-    return {"accuracy": "a linear probe", "knn_accuracy": "k-nearest-neighbours"}.get(
-        probe.metric, probe.metric
-    )
+    return {
+        "accuracy": "a linear probe",
+        "balanced_accuracy": "a linear probe, classes counted alike",
+        "knn_accuracy": "k-nearest-neighbours",
+    }.get(probe.metric, probe.metric)
 
 
 def _gain(learned: float, baseline: float, of: str, error: float) -> str:

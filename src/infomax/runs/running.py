@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +65,13 @@ def train(
     contexts = data.load(chosen.data)
     study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
-    evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
-    for words in _too_short(study, contexts, study.views[chosen.evaluate.view]):
+    for words in _too_short(study, contexts, chosen.evaluate.views):
         note(words)
     model = Model(study.objective, dict(study.encoders))
     state = engine.resumable(out, contexts) if resume else None
     engine.set_up(model, study, contexts, chosen.train, state)
+    evaluation.check(chosen, study, contexts)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -187,6 +187,9 @@ def _evaluate(
         paper=chosen.paper,
         terms=found.terms,
         probes=found.probes,
+        retrieval=found.retrieval,
+        zero_shot=found.zero_shot,
+        map=found.shared,
         representation=found.representation,
         data=_facts(contexts),
         environment=environment(chosen.train.seed),
@@ -194,15 +197,17 @@ def _evaluate(
     )
     if out is not None:
         np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+        if found.neighbours:
+            write_json_atomic(out / "neighbours.json", found.neighbours)
         write_json_atomic(out / "results.json", results.to_json())
         say("writing the report")
         report.write(out)
     return results
 
 
-def _too_short(study: Study, contexts: Contexts, judged: View) -> list[str]:
+def _too_short(study: Study, contexts: Contexts, judged: Iterable[str]) -> list[str]:
     found = presence.census(study.views.values(), contexts)
-    presence.check(study.objective, found, judged)
+    presence.check(study.objective, found, *(study.views[name] for name in judged))
     return found.short()
 
 
