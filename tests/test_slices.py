@@ -39,7 +39,7 @@ def test_lightness_and_colour_are_those_of_cie():
     light, colour = Channels("L")(colours)[..., 0, 0], Channels("ab")(colours)[..., 0, 0]
     torch.testing.assert_close(100 * light[:, 0], lab[:, 0], atol=0.1, rtol=0)
     torch.testing.assert_close(220 * (colour - 0.5), lab[:, 1:], atol=0.1, rtol=0)
-    assert 0 <= colour.min() and colour.max() <= 1
+    assert colour.min() >= 0 and colour.max() <= 1
 
 
 def test_a_grey_picture_has_no_colours_to_give():
