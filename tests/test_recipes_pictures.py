@@ -1,4 +1,4 @@
-"""The picture papers: each recipe builds, takes a few steps, is valued; each makes its own choice."""
+"""The picture papers: each recipe builds, trains, is valued; each makes its own choice of views."""
 
 import numpy as np
 import pytest
