@@ -51,7 +51,12 @@ def train(
     try:
         with console.Progress() as progress:
             results = runs.train(
-                chosen, folder, resume=resume, watch=progress.step, say=progress.say
+                chosen,
+                folder,
+                resume=resume,
+                watch=progress.step,
+                say=progress.say,
+                note=progress.note,
             )
     except KeyboardInterrupt as stopped:
         how = str(stopped) or "the last saved state is whole; go on with --resume"

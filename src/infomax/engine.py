@@ -27,6 +27,7 @@ from infomax.data import Batch, Contexts
 from infomax.distributed import gather
 from infomax.heldout import Moment, in_words, metric_of, present, validate
 from infomax.objective import Model
+from infomax.presence import FEWEST, check_steps, sample
 from infomax.recipe import TrainSpec
 from infomax.records import append_metric, keep_metrics
 from infomax.starting import start
@@ -37,8 +38,6 @@ Watch = Callable[[int, int, str], None]
 
 CLIP = 10.0
 LAST = Path("checkpoints") / "last.safetensors"
-FEWEST = 4
-"""Contexts without which a split says nothing."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -185,7 +184,7 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
         InfomaxError: signals that are not finite, sizes that do not fit.
     """
     torch.manual_seed(seed_of(train.seed, -1))
-    batch = contexts.take("train", range(min(train.batch, 64, contexts.count("train"))))
+    batch = sample(model.objective, contexts, min(train.batch, 64))
     for name, value in batch.signals.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InfomaxError(
@@ -196,7 +195,8 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
     try:
         with torch.no_grad():
             start(study.views.values(), contexts, train.seed)
-            evaluate(study.views.values(), batch.signals)
+            values = evaluate(study.views.values(), batch.signals, present(batch))
+            check_steps(model.objective, values, contexts)
             model.loss(model(batch.signals, present(batch)))
     except (RuntimeError, ZeroDivisionError, IndexError) as error:
         raise InfomaxError(

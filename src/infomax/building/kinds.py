@@ -20,16 +20,26 @@ from infomax.recipe import Part, explained
 ENCODERS = {
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
+    "gru": encoders.GRU,
+    "logmel": encoders.LogMel,
     "mlp": encoders.MLP,
+    "pool": encoders.Pool,
+    "series": encoders.Series,
+    "waveform": encoders.Waveform,
     "resnet": encoders.ResNet,
 }
 AUGMENTATIONS = {
     "blur": augment.blur,
     "crop_flip": augment.crop_flip,
+    "crop_time": augment.crop_time,
     "drop": augment.drop,
     "erase": augment.erase,
+    "gain": augment.gain,
+    "hiss": augment.hiss,
     "jitter": augment.jitter,
     "noise": augment.noise,
+    "rescale": augment.rescale,
+    "shift_time": augment.shift_time,
 }
 CRITICS = {
     "bilinear": critics.Bilinear,

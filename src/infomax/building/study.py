@@ -63,7 +63,11 @@ def build(recipe: Recipe) -> Study:
 def _trained(judged: View, objective: Objective) -> None:
     """Refuse to judge a view by an encoder that no edge trains."""
     used = {id(module) for end in objective.views for _, module in end.encoders}
-    idle = [view for view, module in judged.encoders if id(module) not in used]
+    idle = [
+        view
+        for view, module in judged.encoders
+        if id(module) not in used and next(module.parameters(), None) is not None
+    ]
     if idle:
         raise InfomaxError(
             wanted="evaluate.view: a view by encoders that an edge trains",
@@ -87,15 +91,20 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
     if spec.given is not None:
         known(spec.given, views, f"{where}.given", "a view")
     part = getattr(spec, key)
-    module = None if part is None else make(kinds, part, f"{where}.{key}")
     a, b = (views[end] for end in spec.between)
-    positions = spec.ahead if spec.ahead is not None else spec.positions
-    return I(
-        a,
-        b,
-        bound=bound,
-        critic=module,
-        positions=positions,
-        negatives=spec.negatives,
-        given=None if spec.given is None else views[spec.given],
-    )
+    steps = spec.ahead if isinstance(spec.ahead, list) else [spec.ahead]
+    objective = Objective()
+    for ahead in steps:
+        module = None if part is None else make(kinds, part, f"{where}.{key}")
+        positions = spec.positions if ahead is None else ahead
+        edge = I(
+            a,
+            b,
+            bound=bound,
+            critic=module,
+            positions=positions,
+            negatives=spec.negatives,
+            given=None if spec.given is None else views[spec.given],
+        )
+        objective = objective + (1 / len(steps)) * edge
+    return objective

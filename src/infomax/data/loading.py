@@ -12,7 +12,7 @@ from infomax.data.arrays import npz
 from infomax.data.bundled import digits, mnist5k
 from infomax.data.contexts import SPLITS, Contexts
 from infomax.data.copies import copies
-from infomax.data.folders import imagefolder
+from infomax.data.folders import audiofolder, imagefolder
 from infomax.data.hub import hub
 from infomax.data.idx import fashion_mnist
 from infomax.data.manifests import csv, parquet
@@ -25,6 +25,7 @@ SOURCES: Mapping[str, Callable[[DataSpec], Table]] = {
     "digits": digits,
     "fashion-mnist": fashion_mnist,
     "imagefolder": imagefolder,
+    "audiofolder": audiofolder,
     "csv": csv,
     "parquet": parquet,
     "npz": npz,

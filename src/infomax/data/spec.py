@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from infomax._errors import InfomaxError
 
-NATURAL = ("mnist5k", "digits", "fashion-mnist", "imagefolder")
-"""Sources that bring their own signal `picture` and label `label`."""
+NATURAL = ("mnist5k", "digits", "fashion-mnist", "imagefolder", "audiofolder")
+"""Sources that bring their own signal, `picture` or `sound`, and label `label`."""
 
 
 class _Strict(BaseModel):
@@ -141,8 +141,9 @@ def parse_spec(text: str) -> dict[str, str]:
 def override(spec: DataSpec, text: str) -> DataSpec:
     """A recipe's data section with the source and path of `--data SOURCE[:PATH]`.
 
-    A new source that brings its own signal (a picture source) drops the recipe's signals, label,
-    group and split; a manifest-like one keeps them. Fractions, seed and limit always stay.
+    A new source that brings its own signal (a folder, say) drops the recipe's signals, label,
+    group and split, but for the rate and length of a sound; a manifest-like one keeps them.
+    Fractions, seed and limit always stay.
 
     Example:
         >>> spec = DataSpec(source="csv", path="a.csv", label="category")
@@ -153,5 +154,11 @@ def override(spec: DataSpec, text: str) -> DataSpec:
     if keys["source"] != spec.source:
         keys.setdefault("path", None)
         if keys["source"] in NATURAL:
-            keys |= {"signals": {}, "label": None, "group": None, "split": None}
+            heard = {n: s for n, s in spec.signals.items() if isinstance(s, SoundSpec)}
+            if keys["source"] == "audiofolder" and len(heard) == 1:
+                # the encoders count seconds at this rate
+                own = {n: s.model_copy(update={"column": None}) for n, s in heard.items()}
+            else:
+                own = {}
+            keys |= {"signals": own, "label": None, "group": None, "split": None}
     return spec.model_copy(update=keys)

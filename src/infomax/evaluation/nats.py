@@ -157,7 +157,8 @@ def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
 
 def _same_ends(model: Model, i: int, j: int) -> bool:
     a, b = model.objective.terms[i].edge, model.objective.terms[j].edge
-    return {a.a, a.b} == {b.a, b.b} and a.given is b.given
+    same = a.positions == b.positions and a.given is b.given
+    return same and {a.a, a.b} == {b.a, b.b}
 
 
 def jackknife(without: Float[Tensor, " groups"]) -> float:

@@ -48,7 +48,7 @@ class Edge:
         Only contexts that have both ends take part; `gather` joins them across processes.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
         """
-        both = self._both(values)
+        both = values.together(*self.ends)
         if self.bound.needs == "densities":
             return self._densities(values, both, torn)
         x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
@@ -134,19 +134,15 @@ class Edge:
                 fix="leave both out, or choose a bound of a critic",
             )
 
-    def _both(self, values: Values) -> Tensor | None:
-        masks = {name: values.present[name] for name in self.signals if name in values.present}
-        return torch.stack(list(masks.values())).all(0) if masks else None
-
     @property
     def conditions(self) -> tuple[View, ...]:
         """The view that the information is conditional on, if there is one."""
         return () if self.given is None else (self.given,)
 
     @property
-    def signals(self) -> tuple[str, ...]:
-        """The signals both ends, and what is given, need."""
-        return tuple(dict.fromkeys(v.signal for v in (self.a, self.b, *self.conditions)))
+    def ends(self) -> tuple[View, ...]:
+        """The views a context must have to take part: both ends, and what is given."""
+        return (self.a, self.b, *self.conditions)
 
 
 @dataclass(frozen=True)

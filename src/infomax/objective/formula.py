@@ -72,8 +72,7 @@ class Objective:
     @property
     def views(self) -> tuple[View, ...]:
         """The ends of all edges and what they are given, each once."""
-        edges = [term.edge for term in self.terms]
-        return tuple(dict.fromkeys(v for e in edges for v in (e.a, e.b, *e.conditions)))
+        return tuple(dict.fromkeys(view for term in self.terms for view in term.edge.ends))
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)

@@ -85,8 +85,11 @@ class ViewSpec(_Strict):
         return self
 
 
+Steps = Annotated[int, Field(ge=1)]
+
+
 class EdgeSpec(_Strict):
-    """An edge of the objective."""
+    """An edge of the objective; ``ahead: [1, 2, 4]`` is one for each, the weight shared equally."""
 
     between: tuple[str, str]
     bound: Part = "infonce"
@@ -94,9 +97,19 @@ class EdgeSpec(_Strict):
     marginal: Part | None = None
     weight: float = Field(default=1.0, gt=0)
     positions: Literal["all", "same"] = "all"
-    ahead: int | None = Field(default=None, ge=1)
+    ahead: Steps | list[Steps] | None = None
     negatives: Negatives = "batch"
     given: str | None = None
+
+    @model_validator(mode="after")
+    def _steps_once(self) -> EdgeSpec:
+        if isinstance(self.ahead, list) and (
+            not self.ahead or len(set(self.ahead)) < len(self.ahead)
+        ):
+            raise ValueError("ahead: a number of steps, or a list of different ones")
+        if self.ahead is not None and self.positions != "all":
+            raise ValueError("give either ahead: or positions:")
+        return self
 
 
 class TrainSpec(_Strict):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from infomax import building, checkpoint, data, engine, evaluation, recipe, report, views
+from infomax import building, checkpoint, data, engine, evaluation, presence, recipe, report, views
 from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
@@ -33,6 +33,7 @@ def train(
     resume: bool = False,
     watch: engine.Watch = lambda done, total, words: None,
     say: Say = _quiet,
+    note: Say = _quiet,
 ) -> Results:
     """Train a recipe, evaluate it on held-out contexts, and write the run folder.
 
@@ -42,6 +43,7 @@ def train(
         resume: go on from the folder's last saved state.
         watch: told of every training step.
         say: told what is being done otherwise.
+        note: told, once, which views some contexts are too short for.
 
     Raises:
         InfomaxError: bad input of any kind; nothing is written then.
@@ -63,6 +65,8 @@ def train(
     _signals(study.views, contexts)
     evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
+    for words in _too_short(study, contexts, study.views[chosen.evaluate.view]):
+        note(words)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
     if resume:
@@ -185,6 +189,12 @@ def _evaluate(
         say("writing the report")
         report.write(out)
     return results
+
+
+def _too_short(study: Study, contexts: Contexts, judged: View) -> list[str]:
+    found = presence.census(study.views.values(), contexts)
+    presence.check(study.objective, found, judged)
+    return found.short()
 
 
 def _signals(named: Mapping[str, View], contexts: Contexts) -> None:
