@@ -23,9 +23,10 @@ def read(name, *settings):
     return chosen, data.load(chosen.data)
 
 
-@pytest.mark.parametrize("name", ["dim-local", "dim-global", "amdim", "infomin", "mib", "simclr"])
+@pytest.mark.parametrize("name", ["dim-local", "dim-global", "amdim", "infomin", "mib", "simclr", "cpc-picture"])
 def test_a_picture_paper_trains_and_is_valued(name, tmp_path):
-    chosen, contexts = read(name, f"encoders.conv={NARROW}")
+    eye = "eye.width=8" if name == "cpc-picture" else f"conv={NARROW}"
+    chosen, contexts = read(name, f"encoders.{eye}")
     study = building.build(chosen)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
@@ -37,7 +38,7 @@ def test_a_picture_paper_trains_and_is_valued(name, tmp_path):
     assert all(np.isfinite([t.nats, t.stderr, t.control_nats]).all() for t in terms)
     assert all(t.nats <= t.ceiling + 1e-5 for t in terms if t.ceiling is not None)
     seen = embed(study.views[chosen.evaluate.view], contexts, "test")
-    assert seen.ndim == 2 and np.isfinite(seen).all()
+    assert seen.shape[0] == contexts.count("test") and np.isfinite(seen).all()
 
 
 def steps(name):
@@ -60,6 +61,21 @@ def test_each_paper_makes_the_choice_of_views_it_is_known_for():
     }
     _, edges = steps("mib")
     assert edges[1:] == [(("a", "z_a"), "rate", "z_b"), (("b", "z_b"), "rate", "z_a")]
+
+
+def test_what_is_seen_so_far_says_nothing_of_what_is_below():
+    """A memory in raster order, and predictions that share no pixel with it."""
+    chosen, contexts = read("cpc-picture", "encoders.eye.width=8")
+    study = building.build(chosen)
+    sofar, cut = study.views["sofar"], study.views["patches"].step
+    assert cut.columns(28) == 6 and min(chosen.maximize[0].ahead) == 2 * 6
+    pictures = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    changed = pictures.clone()
+    changed[:, :, 8:] = 0.5  # below the first row of patches; the row two below begins there
+    with torch.no_grad():
+        one, two = (evaluate([sofar], {"picture": p}).tensors[sofar] for p in (pictures, changed))
+    torch.testing.assert_close(one[:, :6], two[:, :6])
+    assert not torch.allclose(one[:, 6:], two[:, 6:])
 
 
 def test_local_edges_are_of_every_place_and_whole_ones_of_one():
