@@ -23,7 +23,9 @@ def read(name, *settings):
     return chosen, data.load(chosen.data)
 
 
-@pytest.mark.parametrize("name", ["dim-local", "dim-global", "amdim", "infomin", "mib", "simclr", "cpc-picture"])
+@pytest.mark.parametrize(
+    "name", ["dim-local", "dim-global", "amdim", "infomin", "mib", "simclr", "cpc-picture"]
+)
 def test_a_picture_paper_trains_and_is_valued(name, tmp_path):
     eye = "eye.width=8" if name == "cpc-picture" else f"conv={NARROW}"
     chosen, contexts = read(name, f"encoders.{eye}")
@@ -65,7 +67,7 @@ def test_each_paper_makes_the_choice_of_views_it_is_known_for():
 
 def test_what_is_seen_so_far_says_nothing_of_what_is_below():
     """A memory in raster order, and predictions that share no pixel with it."""
-    chosen, contexts = read("cpc-picture", "encoders.eye.width=8")
+    chosen, _ = read("cpc-picture", "encoders.eye.width=8")
     study = building.build(chosen)
     sofar, cut = study.views["sofar"], study.views["patches"].step
     assert cut.columns(28) == 6 and min(chosen.maximize[0].ahead) == 2 * 6
