@@ -21,7 +21,7 @@ KEPT = 65_536
 
 
 class Bag(LazyModuleMixin, nn.Module):
-    """TF-IDF of the pieces of a text, and a linear map: ``z = W x``.
+    r"""TF-IDF of the pieces of a text, and a linear map: ``z = W x``.
 
     ``x_w = (1 + log tf_w) idf_w / norm``, ``idf_w = log((1 + N) / (1 + df_w)) + 1`` over the N
     training texts. Pieces are whole words (runs of letters and digits of any script, in lower
@@ -61,7 +61,7 @@ class Bag(LazyModuleMixin, nn.Module):
         self.register_buffer("words", torch.zeros(0, dtype=torch.uint8))
         self.register_buffer("idf", torch.zeros(0))
         self.weight = nn.UninitializedParameter()
-        self.register_load_state_dict_post_hook(lambda module, keys: module._forget())
+        self.register_load_state_dict_post_hook(lambda module, keys: module._forget())  # type: ignore[no-untyped-call]
         self._forget()
 
     @property
