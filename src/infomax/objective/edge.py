@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
+from infomax.objective.tiling import tiled
 from infomax.pairing import Negatives, Pairs, Positions, arrange
 from infomax.slices import Columns, Crop, Half, Window
 from infomax.views import Encode, Values, View, vectors
-
-Gather = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,12 @@ class Edge:
     positions: Positions = "all"
     negatives: Negatives = "batch"
 
-    def measure(
-        self, values: Values, gather: Gather = lambda x: x, *, torn: bool = False
-    ) -> Measured:
+    def measure(self, values: Values, *, torn: bool = False, tile: bool = False) -> Measured:
         """Return what the bound takes: scores of all pairs, or log densities.
 
-        Only contexts that have both ends take part; `gather` joins them across processes.
+        Only contexts that have both ends take part.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
+        ``tile`` gives no scores but a loss in tiles where the matrix would be large.
         """
         both = self._both(values)
         if self.bound.needs == "densities":
@@ -52,7 +50,10 @@ class Edge:
             y = y.roll(1, 0)
         if len(y) < 2:
             return Measured(Pairs(x, y, len(y)), ())
-        pairs = arrange(gather(x), gather(y), self.positions, self.negatives)
+        pairs = arrange(x, y, self.positions, self.negatives)
+        in_tiles = tiled(self.bound, self.critic, pairs) if tile else None
+        if in_tiles is not None:
+            return Measured(pairs, (), in_tiles)
         return Measured(pairs, (self.critic(pairs.x, pairs.y),))
 
     def _densities(self, values: Values, both: Tensor | None, torn: bool) -> Measured:
@@ -119,6 +120,8 @@ class Measured:
 
     pairs: Pairs
     terms: tuple[Tensor, ...]
+    tiled: Callable[[], Tensor] | None = None
+    """The loss, where there are no terms because they would be too large."""
 
     @property
     def keywords(self) -> dict[str, Tensor]:
