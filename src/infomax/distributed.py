@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def shares(batch: int, chunk: int, processes: int) -> list[slice]:
         cuts = [min(batch, size * index) for index in range(processes + 1)]
     else:
         cuts = [batch * index // processes for index in range(processes + 1)]
-    return [slice(*cut) for cut in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [slice(*cut) for cut in pairwise(cuts)]
 
 
 def bytes_sent(contexts: int, width: int, parameters: int, processes: int) -> float:

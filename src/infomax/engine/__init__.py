@@ -10,7 +10,7 @@ from infomax.engine.clock import Clock
 from infomax.engine.fitting import CLIP, Trained, Watch, fit
 from infomax.engine.plan import seed_of
 from infomax.engine.saving import LAST, resumable
-from infomax.engine.starting import check, set_up
+from infomax.engine.setup import check, set_up
 from infomax.engine.stopping import Interrupted
 
 __all__ = [

@@ -105,7 +105,7 @@ def _wide(value: Tensor) -> Tensor:
 
 
 def _share(grad: Tensor | None, plan: Plan) -> Tensor | None:
-    """This process's part of a gradient at all ends."""
+    """The part of a gradient at all ends that is this process's."""
     return None if grad is None else grad[plan.share] * len(plan.shares)
 
 
