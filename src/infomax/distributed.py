@@ -85,12 +85,10 @@ def gather(tensors: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
         mine = flat.new_zeros(most, flat.shape[1])
         mine[: len(flat)] = flat
         mine = mine.view(torch.uint8) if dtype == torch.bool else mine
-        everyone = mine.new_empty(len(counts) * most, mine.shape[1])
-        _together(dist.all_gather_into_tensor, everyone, mine)
-        everyone = everyone.view(dtype)
-        whole = torch.cat(
-            [part[:count] for part, count in zip(torch.split(everyone, most), counts, strict=True)]
-        )
+        parts = [torch.empty_like(mine) for _ in counts]
+        _together(dist.all_gather, parts, mine)
+        kept = [part.view(dtype)[:count] for part, count in zip(parts, counts, strict=True)]
+        whole = torch.cat(kept)
         for index, shape, part in zip(places, shapes, torch.split(whole, widths, 1), strict=True):
             found[index] = part.reshape(len(whole), *shape)
     return [found[index] for index in range(len(tensors))]

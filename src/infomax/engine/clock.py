@@ -27,7 +27,7 @@ class Clock:
         self.on = on
         self.seconds: dict[str, float] = {}
         self.steps = 0
-        self._deep = 0
+        self._part, self._deep, self._since = "", 0, 0.0
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
@@ -35,11 +35,15 @@ class Clock:
         if not self.on:
             yield
             return
-        started = self._now()
+        started, self._part = self._now(), part
         try:
             yield
         finally:
-            self.seconds[part] = self.seconds.get(part, 0.0) + self._now() - started
+            self._add(part, self._now() - started)
+            self._part = ""
+
+    def _add(self, part: str, seconds: float) -> None:
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
 
     def watch(self, encoders: nn.ModuleDict) -> None:
         """Tell encoders apart from augmentations: what they take counts as 'encode'."""
@@ -56,10 +60,10 @@ class Clock:
 
     def _leave(self, module: nn.Module, given: object, output: object) -> None:
         self._deep -= 1
-        if self._deep == 0:
+        if self._deep == 0 and self._part == "augment":
             taken = self._now() - self._since
-            self.seconds["encode"] = self.seconds.get("encode", 0.0) + taken
-            self.seconds["augment"] = self.seconds.get("augment", 0.0) - taken
+            self._add("encode", taken)
+            self._add("augment", -taken)
 
     def table(self) -> Mapping[str, tuple[float, float]]:
         """Milliseconds a step and share of the whole, part by part."""

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from infomax import building, checkpoint, data, engine, evaluation, recipe, report, views
+from infomax import (
+    building,
+    checkpoint,
+    data,
+    distributed,
+    engine,
+    evaluation,
+    recipe,
+    report,
+    views,
+)
 from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
@@ -33,7 +44,9 @@ def train(
     resume: bool = False,
     watch: engine.Watch = lambda done, total, words: None,
     say: Say = _quiet,
-) -> Results:
+    note: Say = _quiet,
+    clock: engine.Clock | None = None,
+) -> Results | None:
     """Train a recipe, evaluate it on held-out contexts, and write the run folder.
 
     Args:
@@ -42,12 +55,55 @@ def train(
         resume: go on from the folder's last saved state.
         watch: told of every training step.
         say: told what is being done otherwise.
+        note: told what a person should know: a damaged state, a step left out.
+        clock: told where the time of training goes.
+
+    Returns:
+        What was found; None in all processes but the first, which alone evaluates and writes.
 
     Raises:
-        InfomaxError: bad input of any kind; nothing is written then.
+        InfomaxError: bad input of any kind, the folder in use; nothing is written then.
         engine.Interrupted: after Ctrl-C; the state is saved.
     """
     started = time.perf_counter()
+    writes = distributed.rank() == 0
+    with ExitStack() as stack:
+        if writes and out.is_dir():
+            stack.enter_context(checkpoint.held(out))
+        if writes:
+            _free(chosen, out, resume)
+        say("loading data")
+        contexts = data.load(chosen.data)
+        study = building.build(chosen)
+        _signals(study.views, contexts)
+        evaluation.label_of(chosen, contexts)
+        engine.check(contexts, chosen.train)
+        model = Model(study.objective, dict(study.encoders))
+        engine.set_up(model, study, contexts, chosen.train)
+        if writes:
+            if resume:
+                engine.resumable(out, contexts, note)
+            if not out.is_dir():
+                with engine.writing(out):
+                    out.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(checkpoint.held(out))
+                _free(chosen, out, resume)
+            with engine.writing(out):
+                recipe.write(chosen, out / "recipe.yaml")
+            stack.enter_context(note_if_unfinished(out, chosen))
+        trained = engine.fit(
+            model, contexts, chosen.train, out, resume=resume, watch=watch, say=note, clock=clock
+        )
+        if not writes:
+            return None
+        tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
+        facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
+        checkpoint.save(out / "model.safetensors", State(tensors, facts))
+        return _evaluate(chosen, trained.model, study, contexts, out, started, say)
+
+
+def _free(chosen: Recipe, out: Path, resume: bool) -> None:
+    """Refuse a folder that holds another run, or, to resume, none."""
     saved = out / "recipe.yaml"
     if resume:
         same_recipe(chosen, saved)
@@ -57,32 +113,6 @@ def train(
             got=f"{out}, which holds a run",
             fix="choose another --out, add --resume to go on with it, or remove the folder",
         )
-    say("loading data")
-    contexts = data.load(chosen.data)
-    study = building.build(chosen)
-    _signals(study.views, contexts)
-    evaluation.label_of(chosen, contexts)
-    engine.check(contexts, chosen.train)
-    model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    if resume:
-        engine.resumable(out, contexts)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            recipe.write(chosen, saved)
-    except OSError as error:
-        raise InfomaxError(
-            wanted=f"to write into {out}",
-            got=str(error),
-            fix="choose another --out, or mend the folder's permissions",
-        ) from None
-    with note_if_unfinished(out, chosen):
-        trained = engine.fit(model, contexts, chosen.train, out, resume=resume, watch=watch)
-        tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
-        facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
-        checkpoint.save(out / "model.safetensors", State(tensors, facts))
-        return _evaluate(chosen, trained.model, study, contexts, out, started, say)
 
 
 def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Results:
@@ -101,7 +131,10 @@ def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Resu
     say("loading data")
     contexts = data.load(chosen.data)
     model, study = load(run, contexts, chosen, own=source is None)
-    return _evaluate(chosen, model, study, contexts, None if source else run, started, say)
+    if source is not None:
+        return _evaluate(chosen, model, study, contexts, None, started, say)
+    with checkpoint.held(run):
+        return _evaluate(chosen, model, study, contexts, run, started, say)
 
 
 def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
@@ -180,10 +213,11 @@ def _evaluate(
         seconds=round(time.perf_counter() - started, 2),
     )
     if out is not None:
-        np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
-        write_json_atomic(out / "results.json", results.to_json())
-        say("writing the report")
-        report.write(out)
+        with engine.writing(out):
+            np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+            write_json_atomic(out / "results.json", results.to_json())
+            say("writing the report")
+            report.write(out)
     return results
 
 
