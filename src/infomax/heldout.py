@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from infomax._errors import NotFinite
 from infomax.data import Batch, Contexts
 from infomax.objective import Edge, Measured, Model
 from infomax.objective.ends import apart, join, together
@@ -125,7 +126,7 @@ def metric_of(
     for index, term in enumerate(model.objective.terms):
         edge, measured = term.edge, [batch[index] for batch in batches]
         measured = [m for m in measured if m.contexts > 1]
-        values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
+        values = [_value(edge, m) for m in measured]
         terms.append(
             MetricTerm(
                 between=(str(edge.a), str(edge.b)),
@@ -144,6 +145,14 @@ def metric_of(
         objective=total,
         terms=terms,
     )
+
+
+def _value(edge: Edge, measured: Measured) -> float:
+    """Nats of one batch; NaN for a model that has diverged, which may yet recover."""
+    try:
+        return float(edge.bound.value(*measured.terms, **measured.keywords))
+    except NotFinite:
+        return float("nan")
 
 
 def in_words(metric: Metric) -> str:
