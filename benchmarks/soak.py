@@ -8,6 +8,7 @@ open files. Flat: the slope of the last half, printed, below 1 MB a minute.
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import sys
@@ -74,11 +75,8 @@ def main():
         if passed > 60 * asked.minutes:
             raise Over
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            engine.fit(model, contexts, chosen.train, Path(folder), watch=watch)
-        except Over:
-            pass
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Over):
+        engine.fit(model, contexts, chosen.train, Path(folder), watch=watch)
     asked.out.parent.mkdir(exist_ok=True)
     with asked.out.open("w", newline="") as file:
         source = asked.data.split(":")[0]

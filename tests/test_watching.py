@@ -1,6 +1,7 @@
 """What a person is shown of a run: where its time goes, trackers, plain lines."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -169,3 +170,21 @@ def test_a_large_batch_trains_and_is_valued(tmp_path):
     assert trained.best > 0.02
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines[0]["terms"][0]["ceiling"] == pytest.approx(torch.tensor(3500.0).log().item())
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds"),
+    [("import sys; sys.argv = ['infomax', '--help']; import infomax.__main__", 0.5),
+     ("import infomax", 1.5)],
+    ids=["--help", "import"],
+)  # fmt: skip
+def test_the_command_answers_at_once(code, seconds):
+    """In seconds of the processor, which others on the machine do not lengthen."""
+    least = 10.0
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        least = min(least, used)
+    assert least < seconds
