@@ -13,7 +13,6 @@ import time
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 import yaml
 from torch import nn
 
@@ -124,7 +123,9 @@ def counted(processes):
 @pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
 def several(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    mp.spawn(worker, (request.param, str(folder)), nprocs=request.param)
+    ours = [sys.executable, __file__, str(request.param), str(folder)]
+    others = [subprocess.Popen([*ours, str(rank)]) for rank in range(request.param)]
+    assert [other.wait(timeout=300) for other in others] == [0] * request.param
     return [
         torch.load(folder / f"{request.param}-{rank}.pt", weights_only=False)
         for rank in range(request.param)
@@ -251,3 +252,7 @@ def test_a_killed_process_ends_the_run_with_one_message_and_it_goes_on(tmp_path)
     _, errors = again.communicate(timeout=120)
     assert nats(tmp_path / "cut")[-1][0] > done
     assert errors.count("state saved") == 1
+
+
+if __name__ == "__main__":
+    worker(int(sys.argv[3]), int(sys.argv[1]), sys.argv[2])
