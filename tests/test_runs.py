@@ -100,15 +100,31 @@ def test_a_run_is_not_judged_on_another_split_of_its_data(run, tmp_path):
     assert (copy / "results.json").read_bytes() == before
 
 
-def test_a_damaged_state_leaves_the_results_of_a_finished_run(run, tmp_path):
+def test_a_damaged_state_is_said_and_the_one_before_it_gives_the_same_run(run, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     last = copy / "checkpoints" / "last.safetensors"
-    last.write_bytes(last.read_bytes()[:-40])
-    before = (copy / "results.json").read_bytes()
+    damaged = last.read_bytes()[:-40]
+    last.write_bytes(damaged)
+    said = []
+    before = json.loads((copy / "results.json").read_text())
+    runs.train(recipe.check(TREE, "here"), copy, resume=True, note=said.append)
+    assert len(said) == 1 and "last.safetensors is damaged" in said[0]
+    assert last.with_name("last.safetensors.damaged").read_bytes() == damaged
+    after = json.loads((copy / "results.json").read_text())
+    assert after["terms"] == before["terms"] and after["probes"] == before["probes"]
+
+
+def test_damaged_states_leave_the_results_of_a_finished_run(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    for name in ("last", "previous"):
+        state = copy / "checkpoints" / f"{name}.safetensors"
+        state.write_bytes(state.read_bytes()[:-40])
+    before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
     with pytest.raises(InfomaxError, match="damaged"):
         runs.train(recipe.check(TREE, "here"), copy, resume=True)
-    assert (copy / "results.json").read_bytes() == before
+    assert {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()} == before
 
 
 def test_embedding_needs_only_the_signal_of_its_view(run, tmp_path):

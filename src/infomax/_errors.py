@@ -20,3 +20,7 @@ class InfomaxError(ValueError):
         self.wanted = wanted
         self.got = got
         self.fix = fix
+
+
+class NotFinite(InfomaxError):
+    """A number that should have been finite is not: NaN went in, or a model diverged."""

@@ -2,16 +2,19 @@
 
 One file holds model, optimizer and counters. It appears under its name only when it is complete,
 and carries a checksum of its contents, so that a truncated or damaged file is noticed. Nothing is
-ever unpickled.
+ever unpickled. A folder is written to by one process at a time.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,19 +35,31 @@ class State:
     facts: Mapping[str, Any]
 
 
-def save(path: Path, state: State) -> None:
-    """Write a state atomically: the file is the old one or the new one, never half of one."""
+def save(path: Path, state: State, *, keep: Path | None = None) -> None:
+    """Write a state atomically: the file is the old one or the new one, never half of one.
+
+    Args:
+        path: its name.
+        state: what to write.
+        keep: a second name, under which the state that was there before is kept.
+
+    Raises:
+        InfomaxError: no space, no permission; what was there is still there.
+    """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     facts = json.dumps(dict(state.facts))
     metadata = {"facts": facts, "checksum": _checksum(tensors, facts)}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, part, metadata)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.chmod(0o644)
+        if keep is not None and path.exists():
+            _name_too(path, keep)
         os.replace(part, path)
+        _sync_folder(path.parent)
     except (OSError, SafetensorError) as error:
         raise InfomaxError(
             wanted=f"to write {path}",
@@ -55,11 +70,71 @@ def save(path: Path, state: State) -> None:
         part.unlink(missing_ok=True)
 
 
-def copy(source: Path, target: Path) -> None:
-    """Give a saved state a second name, atomically; cheaper than writing it twice."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    shutil.copyfile(source, part)
-    os.replace(part, target)
+def _name_too(path: Path, other: Path) -> None:
+    """Give a file a second name, so that there is never a moment without the first."""
+    part = other.with_name(f".{other.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(path, part)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(path, part)
+    os.replace(part, other)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Names must reach the disk as well as contents."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a run folder to this process while it writes there.
+
+    The lock is the operating system's (flock), so it ends with the process, however that ends; a
+    file left behind by a killed run holds nothing.
+
+    Raises:
+        InfomaxError: another process has it; the message names it.
+    """
+    path = folder / ".lock"
+    while True:
+        try:
+            file = path.open("a+")
+        except OSError as error:
+            raise InfomaxError(
+                wanted=f"to write into {folder}",
+                got=str(error),
+                fix="choose another --out, or mend the folder's permissions",
+            ) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            who = file.read().strip() or "another process"
+            file.close()
+            raise InfomaxError(
+                wanted=f"the run folder {folder} to itself",
+                got=f"one in use by {who}",
+                fix="wait for it, stop it, or choose another --out",
+            ) from None
+        try:
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break
+        except FileNotFoundError:
+            pass
+        file.close()  # its last holder removed it in between
+    try:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
 
 
 def load(path: Path) -> State:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,9 @@ app = typer.Typer(
 )
 recipes_app = typer.Typer(help="The shipped recipes, one paper each.", invoke_without_command=True)
 app.add_typer(recipes_app, name="recipes")
+
+ALONE = 3.0
+"""Seconds after which torchrun has ended the other processes, if the first one failed too."""
 
 Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")]
 AllowCode = Annotated[
@@ -38,22 +43,26 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     allow_code: AllowCode = False,
+    profile: Annotated[bool, typer.Option(help="Show where a step's time goes.")] = False,
 ) -> None:
     """Train a recipe, evaluate it on held-out data, and write a report.
 
     [dim]infomax train mnist-halves
-    infomax train simclr --data fashion-mnist:DIR --set train.epochs=5 --out runs/fashion[/dim]
+    infomax train simclr --data fashion-mnist:DIR --set train.epochs=5 --out runs/fashion
+    torchrun --nproc-per-node 2 -m infomax train mnist-halves[/dim]
     """
     from infomax import console, runs
     from infomax import recipe as recipes
     from infomax.data import override
+    from infomax.engine import Clock
 
     chosen = recipes.read(recipe, set_)
     if data is not None:
         chosen = chosen.model_copy(update={"data": override(chosen.data, data)})
     folder = out or Path("runs") / Path(chosen.name).name
+    clock = Clock(on=profile)
     try:
-        with console.Progress() as progress:
+        with console.Progress(silent=_process() > 0) as progress:
             results = runs.train(
                 chosen,
                 folder,
@@ -62,11 +71,17 @@ def train(
                 watch=progress.step,
                 say=progress.say,
                 note=progress.note,
+                clock=clock,
             )
     except KeyboardInterrupt as stopped:
         how = str(stopped) or "the last saved state is whole; go on with --resume"
-        sys.stderr.write(f"infomax: interrupted: {how}\n")
+        if _process() == 0:
+            sys.stderr.write(f"infomax: interrupted: {how}\n")
         raise typer.Exit(130) from None
+    if results is None:  # one of several processes, and not the first
+        return
+    if profile:
+        console.profile(clock.table())
     console.table(results)
     console.line(f"report: {folder / 'report.html'}")
 
@@ -183,6 +198,11 @@ def show(name: Annotated[str, typer.Argument(help="A shipped recipe's name.")]) 
     sys.stdout.write(schema.shipped()[name].read_text(encoding="utf-8"))
 
 
+def _process() -> int:
+    """Number of this process among those that torchrun started; 0 where there is one."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def main() -> None:
     """Run the command line; the entry point of `infomax` and of ``python -m infomax``."""
     from infomax._errors import InfomaxError
@@ -190,5 +210,7 @@ def main() -> None:
     try:
         app()
     except InfomaxError as error:
+        if _process() > 0:  # the first process says it; this one only if that one does not
+            time.sleep(ALONE)
         sys.stderr.write(f"infomax: this cannot be done\n{error}\n")
         sys.exit(2)

@@ -24,9 +24,13 @@ def line(words: str) -> None:
 
 
 class Progress:
-    """A bar with the live held-out nats and the time left; plain lines without a terminal."""
+    """A bar with the live held-out nats and the time left; plain lines without a terminal.
 
-    def __init__(self) -> None:
+    ``silent``: say nothing, as all processes but the first.
+    """
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self._silent = silent
         self._bar = bars.Progress(
             bars.TextColumn("{task.description}"),
             bars.BarColumn(),
@@ -37,7 +41,7 @@ class Progress:
             bars.TimeRemainingColumn(),
             console=out,
             transient=True,
-            disable=not out.is_terminal,
+            disable=silent or not out.is_terminal,
         )
         self._task: bars.TaskID | None = None
         self._spoken = 0.0
@@ -57,6 +61,8 @@ class Progress:
 
     def step(self, done: int, total: int, words: str) -> None:
         """Note that a training step is done."""
+        if self._silent:
+            return
         if out.is_terminal:
             if self._task is None:
                 self._task = self._bar.add_task("training", total=total, words="", completed=done)
@@ -69,18 +75,31 @@ class Progress:
             self._spoken = now
             line(f"step {done}/{total}  {now - self._begun:.0f} s  {words and 'held out ' + words}")
 
-    def note(self, words: str) -> None:
-        """Print a line that stays."""
-        self._bar.console.print(words, soft_wrap=True, markup=False)
-
     def say(self, words: str) -> None:
         """Say what is being done besides training."""
+        if self._silent:
+            return
         if not out.is_terminal:
             line(words)
             return
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(words, total=None, words="")
+
+    def note(self, words: str) -> None:
+        """Say what a person should know, above the bar."""
+        if not self._silent:
+            line(words)
+
+
+def profile(parts: Mapping[str, tuple[float, float]]) -> None:
+    """Print where a step's time went: milliseconds a step, and share."""
+    listing = Table(title="Where the time of a step goes", title_justify="left")
+    for name in ("part", "ms a step", "share"):
+        listing.add_column(name, justify="left" if name == "part" else "right")
+    for part, (milliseconds, share) in parts.items():
+        listing.add_row(part, f"{milliseconds:.1f}", f"{share:.0%}")
+    out.print(listing)
 
 
 def table(results: Results) -> None:

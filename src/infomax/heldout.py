@@ -9,11 +9,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from infomax._errors import NotFinite
 from infomax.data import Batch, Contexts
 from infomax.objective import Edge, Measured, Model
+from infomax.objective.ends import apart, join, together
 from infomax.records import Metric, MetricTerm
+from infomax.views import Values
 
 SEED = 20_010
+MOST = 8192
+"""Contexts valued against each other at most: their score matrix takes 256 MB."""
+AT_ONCE = 1024
+"""Contexts encoded at a time."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +66,32 @@ def measure(
         torch.manual_seed(SEED + index)
         part = part.to(device)
         with torch.no_grad():
-            yield model(part.signals, present(part), torn=torn)
+            yield model.measure(_encoded(model, part), torn=torn)
+
+
+def _encoded(model: Model, batch: Batch) -> Values:
+    """The ends of all edges of a batch, a part of it at a time."""
+    views, there = model.objective.views, present(batch)
+    parts = [
+        model.encode(
+            {name: value[at : at + AT_ONCE] for name, value in batch.signals.items()},
+            {name: mask[at : at + AT_ONCE] for name, mask in there.items()},
+        )
+        for at in range(0, len(batch), AT_ONCE)
+    ]
+    return together(parts[0], views, join([apart(part, views) for part in parts]))
 
 
 def batch_size(count: int, batch: int) -> int:
     """Contexts in each of equal batches that use nearly all of a split, about ``batch``.
 
+    No more than about `MOST`.
+
     Example:
         >>> batch_size(1000, 512), batch_size(180, 256), batch_size(600, 512)
         (500, 180, 600)
     """
-    return max(2, count // max(1, round(count / batch)))
+    return max(2, count // max(1, round(count / min(batch, MOST))))
 
 
 def present(batch: Batch) -> dict[str, Tensor]:
@@ -105,7 +127,7 @@ def metric_of(
     for index, term in enumerate(model.objective.terms):
         edge, measured = term.edge, [batch[index] for batch in batches]
         measured = [m for m in measured if m.contexts > 1]
-        values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
+        values = [_value(edge, m) for m in measured]
         terms.append(
             MetricTerm(
                 between=tuple(map(str, edge.views)),
@@ -132,6 +154,14 @@ def _mean(values: list[float], contexts: list[int]) -> float:
     """Batches in which more contexts have both views weigh more; NaN if there are none."""
     weighed = zip(values, contexts, strict=True)
     return sum(v * n for v, n in weighed) / sum(contexts) if values else float("nan")
+
+
+def _value(edge: Edge, measured: Measured) -> float:
+    """Nats of one batch; NaN for a model that has diverged, which may yet recover."""
+    try:
+        return float(edge.bound.value(*measured.terms, **measured.keywords))
+    except NotFinite:
+        return float("nan")
 
 
 def in_words(metric: Metric) -> str:

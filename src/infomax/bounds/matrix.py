@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from infomax._errors import InfomaxError
+from infomax._errors import InfomaxError, NotFinite
 from infomax._math import widen
 
 
@@ -110,11 +110,11 @@ def others(
 def in_nats(value: Float[Tensor, "..."], *, of: str) -> Float[Tensor, ""]:
     """Average over the position axes; one look at the result finds any NaN that went in.
 
-    Errors: InfomaxError if the result is NaN.
+    Errors: NotFinite (an InfomaxError) if the result is NaN.
     """
     value = value.mean()
     if bool(value.isnan()):
-        raise InfomaxError(
+        raise NotFinite(
             wanted=f"{of} without NaN or +inf",
             got="a bound that came out as NaN",
             fix="look for a diverged model (lower the learning rate), log or division by zero",

@@ -111,6 +111,8 @@ class Contexts:
         seed: int | None,
         epoch: int = 0,
         drop_last: bool = False,
+        part: slice = slice(None),
+        skip: int = 0,
     ) -> Iterator[Batch]:
         """The contexts of a split once, `size` at a time.
 
@@ -121,6 +123,8 @@ class Contexts:
                 (seed, epoch).
             epoch: which pass over the data this is.
             drop_last: leave out a last batch smaller than `size`.
+            part: read only this part of each batch (the share of one process of several).
+            skip: begin after so many batches.
 
         Raises:
             InfomaxError: no such split; `size` below 1; `drop_last` and fewer contexts than `size`.
@@ -136,7 +140,8 @@ class Contexts:
             rows = rows[np.random.default_rng((seed, epoch)).permutation(len(rows))]
         end = len(rows) - len(rows) % size if drop_last else len(rows)
         order = torch.from_numpy(rows[:end])
-        return (self._batch(order[start : start + size]) for start in range(0, end, size))
+        starts = range(skip * size, end, size)
+        return (self._batch(order[start : start + size][part]) for start in starts)
 
     def take(self, split: str, rows: Sequence[int] | np.ndarray | Tensor) -> Batch:
         """The contexts at the given positions within a split."""

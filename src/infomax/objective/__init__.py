@@ -5,8 +5,8 @@ what its bound takes (scores of all pairs, or log densities) and computes just t
 of a batch.
 """
 
-from infomax.objective.edge import Edge, Gather, Measured
+from infomax.objective.edge import Edge, Measured
 from infomax.objective.formula import TC, I, Objective, Term
 from infomax.objective.model import Model
 
-__all__ = ["TC", "Edge", "Gather", "I", "Measured", "Model", "Objective", "Term"]
+__all__ = ["TC", "Edge", "I", "Measured", "Model", "Objective", "Term"]

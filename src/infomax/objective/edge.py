@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
+from infomax.objective.tiling import tiled
 from infomax.pairing import Negatives, Pairs, Positions, arrange, fair, tuples
 from infomax.views import Encode, Slice, Values, View, vectors
-
-Gather = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,18 @@ class Edge:
         """The second view."""
         return self.views[1]
 
-    def measure(
-        self, values: Values, gather: Gather = lambda x: x, *, torn: bool = False
-    ) -> Measured:
+    def measure(self, values: Values, *, torn: bool = False, tile: bool = False) -> Measured:
         """Return what the bound takes: scores of all pairs, or log densities.
 
-        Only contexts that have all ends take part; `gather` joins them across processes.
+        Only contexts that have all ends take part.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
+        ``tile`` gives no scores but a loss in tiles where the matrix would be large.
         """
         both = values.together(*self.ends)
         if self.bound.needs == "densities":
             return self._densities(values, both, torn)
         if self.joint:
-            return self._tuples(values, both, gather, torn)
+            return self._tuples(values, both, torn)
         x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
         if both is not None:
             x, y = x[both], y[both]
@@ -71,10 +69,13 @@ class Edge:
             y = y.roll(1, 0)
         if len(y) < 2:
             return Measured(Pairs(x, y, len(y)), ())
-        pairs = arrange(gather(x), gather(y), self.positions, self.negatives)
+        pairs = arrange(x, y, self.positions, self.negatives)
+        in_tiles = tiled(self.bound, self.critic, pairs) if tile else None
+        if in_tiles is not None:
+            return Measured(pairs, (), in_tiles)
         return Measured(pairs, (self.critic(pairs.x, pairs.y),))
 
-    def _tuples(self, values: Values, both: Tensor | None, gather: Gather, torn: bool) -> Measured:
+    def _tuples(self, values: Values, both: Tensor | None, torn: bool) -> Measured:
         """Scores ``[views, n, 2 n]``: each view in turn is the anchor of tuples of the others."""
         ends = [vectors(view, values.tensors[view]) for view in self.views]
         strange = [str(v) for v, value in zip(self.views, ends, strict=True) if value.ndim != 2]
@@ -88,7 +89,6 @@ class Edge:
             ends = [value[both] for value in ends]
         if torn:
             ends = [value.roll(index, 0) for index, value in enumerate(ends)]
-        ends = [gather(value) for value in ends]
         n, others = len(ends[0]), len(ends) - 1
         if n <= others:  # too few for one shuffled tuple: none take part
             return Measured(Pairs(ends[0], ends[1], 0), ())
@@ -205,6 +205,8 @@ class Measured:
 
     pairs: Pairs
     terms: tuple[Tensor, ...]
+    tiled: Callable[[], Tensor] | None = None
+    """The loss, where there are no terms because they would be too large."""
 
     @property
     def keywords(self) -> dict[str, Tensor]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
-from infomax.objective.edge import Gather, Measured
+from infomax.objective.edge import Measured
 from infomax.objective.formula import Objective
-from infomax.views import Encode, evaluate
+from infomax.views import Encode, Values, evaluate
 
 
 class Model(nn.Module):
     """The parameters of an objective: its encoders and critics; called with the signals.
 
-    Returns what each bound takes, in the order of the terms.
+    Returns what each bound takes, in the order of the terms. `encode` and `measure` are its two
+    halves: a context by itself, and contexts against each other.
 
     Args:
         objective: the edges.
@@ -33,15 +36,29 @@ class Model(nn.Module):
 
     def forward(
         self,
-        signals: dict[str, Tensor],
-        present: dict[str, Tensor] | None = None,
-        gather: Gather = lambda x: x,
+        signals: Mapping[str, Tensor],
+        present: Mapping[str, Tensor] | None = None,
         *,
         torn: bool = False,
     ) -> list[Measured]:
         """Compute what the bound of each term takes, every view once."""
-        values = evaluate(self.objective.views, signals, present)
-        return [term.edge.measure(values, gather, torn=torn) for term in self.objective.terms]
+        return self.measure(self.encode(signals, present), torn=torn)
+
+    def encode(
+        self, signals: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None
+    ) -> Values:
+        """The ends of all edges: each context by itself, so any part of a batch will do."""
+        return evaluate(self.objective.views, signals, present)
+
+    def measure(self, values: Values, *, torn: bool = False, tile: bool = False) -> list[Measured]:
+        """What the bound of each term takes: all contexts of a batch against each other.
+
+        Args:
+            values: the ends of all edges, of the whole batch.
+            torn: pair every anchor with another context, as a control.
+            tile: leave out score matrices that would be large; their edges give a loss only.
+        """
+        return [term.edge.measure(values, torn=torn, tile=tile) for term in self.objective.terms]
 
     def loss(self, measured: list[Measured]) -> Tensor:
         """Return what training minimizes: the weighted sum of the bounds' losses.
@@ -49,7 +66,7 @@ class Model(nn.Module):
         An edge that fewer than two contexts of the batch have both ends of is left out of it.
         """
         losses = [
-            term.weight * term.edge.bound.loss(*m.terms, **m.keywords)
+            term.weight * (m.tiled() if m.tiled else term.edge.bound.loss(*m.terms, **m.keywords))
             for term, m in zip(self.objective.terms, measured, strict=True)
             if m.contexts > 1
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,11 @@ def explained(error: ValidationError, where: str) -> InfomaxError:
 
 
 def write(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as YAML that `read` reads back."""
+    """Write a recipe as YAML that `read` reads back; the file is whole or not there."""
     tree = recipe.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
-    path.write_text(yaml.safe_dump(tree, sort_keys=False, width=100), encoding="utf-8")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(yaml.safe_dump(tree, sort_keys=False, width=100), encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -117,15 +117,21 @@ class EdgeSpec(_Strict):
 
 
 class TrainSpec(_Strict):
-    """How long, in what steps, from which seed."""
+    """How long, in what steps, from which seed.
+
+    ``batch`` is the number of contexts in a step over all processes. ``chunk`` of them are encoded
+    at a time (chosen by the device where not said).
+    """
 
     epochs: int = Field(default=20, ge=0)
     batch: int = Field(default=256, ge=2)
+    chunk: int | None = Field(default=None, ge=1)
     lr: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     warmup: int = Field(default=100, ge=0)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**31)
+    track: str | tuple[str, ...] = ()
 
 
 class ZeroShotSpec(_Strict):

@@ -7,7 +7,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,8 @@ def note_if_unfinished(out: Path, chosen: Recipe) -> Iterator[None]:
     except BaseException as error:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         note = Results(status=status, recipe=chosen.name, paper=chosen.paper)  # type: ignore[arg-type]
-        write_json_atomic(out / "results.json", note.to_json())
+        with suppress(OSError):  # a full disk: the first error is the one to tell
+            write_json_atomic(out / "results.json", note.to_json())
         raise
 
 

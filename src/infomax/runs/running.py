@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from infomax import building, checkpoint, data, engine, evaluation, presence, recipe, report, views
+from infomax import (
+    building,
+    checkpoint,
+    data,
+    distributed,
+    engine,
+    evaluation,
+    presence,
+    recipe,
+    report,
+    views,
+)
 from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
@@ -35,7 +47,8 @@ def train(
     watch: engine.Watch = lambda done, total, words: None,
     say: Say = _quiet,
     note: Say = _quiet,
-) -> Results:
+    clock: engine.Clock | None = None,
+) -> Results | None:
     """Train a recipe, evaluate it on held-out contexts, and write the run folder.
 
     Args:
@@ -45,13 +58,57 @@ def train(
         allow_code: import encoders of the user's own that the recipe names.
         watch: told of every training step.
         say: told what is being done otherwise.
-        note: told, once, which views some contexts are too short for.
+        note: told what a person should know: a damaged state, a step left out.
+        clock: told where the time of training goes.
+
+    Returns:
+        What was found; None in all processes but the first, which alone evaluates and writes.
 
     Raises:
-        InfomaxError: bad input of any kind; nothing is written then.
+        InfomaxError: bad input of any kind, the folder in use; nothing is written then.
         engine.Interrupted: after Ctrl-C; the state is saved.
     """
     started = time.perf_counter()
+    writes = distributed.rank() == 0
+    with ExitStack() as stack:
+        if writes and out.is_dir():
+            stack.enter_context(checkpoint.held(out))
+        if writes:
+            _free(chosen, out, resume)
+        say("loading data")
+        contexts = data.load(chosen.data)
+        study = building.build(chosen, allow_code=allow_code)
+        _signals(study.views, contexts)
+        engine.check(contexts, chosen.train)
+        for words in _too_short(study, contexts, chosen.evaluate.views):
+            note(words)
+        model = Model(study.objective, dict(study.encoders))
+        state = engine.resumable(out, contexts, note if writes else _quiet) if resume else None
+        engine.set_up(model, study, contexts, chosen.train, state)
+        evaluation.check(chosen, study, contexts)
+        if writes:
+            if not out.is_dir():
+                with engine.writing(out):
+                    out.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(checkpoint.held(out))
+                _free(chosen, out, resume)
+            with engine.writing(out):
+                recipe.write(chosen, out / "recipe.yaml")
+            stack.enter_context(note_if_unfinished(out, chosen))
+        trained = engine.fit(
+            model, contexts, chosen.train, out, resume=resume, watch=watch, say=note, clock=clock
+        )
+        if not writes:
+            return None
+        tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
+        facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
+        checkpoint.save(out / "model.safetensors", State(tensors, facts))
+        untrained = building.build(chosen, allow_code=allow_code)
+        return _evaluate(chosen, trained.model, study, untrained, contexts, out, started, say)
+
+
+def _free(chosen: Recipe, out: Path, resume: bool) -> None:
+    """Refuse a folder that holds another run, or, to resume, none."""
     saved = out / "recipe.yaml"
     if resume:
         same_recipe(chosen, saved)
@@ -61,34 +118,6 @@ def train(
             got=f"{out}, which holds a run",
             fix="choose another --out, add --resume to go on with it, or remove the folder",
         )
-    say("loading data")
-    contexts = data.load(chosen.data)
-    study = building.build(chosen, allow_code=allow_code)
-    _signals(study.views, contexts)
-    engine.check(contexts, chosen.train)
-    for words in _too_short(study, contexts, chosen.evaluate.views):
-        note(words)
-    model = Model(study.objective, dict(study.encoders))
-    state = engine.resumable(out, contexts) if resume else None
-    engine.set_up(model, study, contexts, chosen.train, state)
-    evaluation.check(chosen, study, contexts)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            recipe.write(chosen, saved)
-    except OSError as error:
-        raise InfomaxError(
-            wanted=f"to write into {out}",
-            got=str(error),
-            fix="choose another --out, or mend the folder's permissions",
-        ) from None
-    with note_if_unfinished(out, chosen):
-        trained = engine.fit(model, contexts, chosen.train, out, resume=resume, watch=watch)
-        tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
-        facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
-        checkpoint.save(out / "model.safetensors", State(tensors, facts))
-        untrained = building.build(chosen, allow_code=allow_code)
-        return _evaluate(chosen, trained.model, study, untrained, contexts, out, started, say)
 
 
 def evaluate(
@@ -110,8 +139,10 @@ def evaluate(
     contexts = data.load(chosen.data)
     model, study = load(run, contexts, chosen, own=source is None, allow_code=allow_code)
     untrained = building.build(chosen, allow_code=allow_code)
-    out = None if source else run
-    return _evaluate(chosen, model, study, untrained, contexts, out, started, say)
+    if source is not None:
+        return _evaluate(chosen, model, study, untrained, contexts, None, started, say)
+    with checkpoint.held(run):
+        return _evaluate(chosen, model, study, untrained, contexts, run, started, say)
 
 
 def embed(
@@ -143,7 +174,7 @@ def embed(
     for name, module in study.encoders.items():
         if any(module is used for _, used in node.encoders):
             checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
-    with torch.no_grad(), engine.fitting():
+    with torch.no_grad(), engine.explained():
         views.evaluate([node], contexts.take("all", [0]).signals)
     return evaluation.embed(node, contexts, "all"), contexts
 
@@ -196,12 +227,13 @@ def _evaluate(
         seconds=round(time.perf_counter() - started, 2),
     )
     if out is not None:
-        np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
-        if found.neighbours:
-            write_json_atomic(out / "neighbours.json", found.neighbours)
-        write_json_atomic(out / "results.json", results.to_json())
-        say("writing the report")
-        report.write(out)
+        with engine.writing(out):
+            np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+            if found.neighbours:
+                write_json_atomic(out / "neighbours.json", found.neighbours)
+            write_json_atomic(out / "results.json", results.to_json())
+            say("writing the report")
+            report.write(out)
     return results
 
 
