@@ -2,6 +2,6 @@
 
 from infomax.augment.image import blur, crop_flip, erase, jitter
 from infomax.augment.sequence import Sequence
-from infomax.augment.vectors import drop, noise
+from infomax.augment.vectors import drop, noise, swap
 
-__all__ = ["Sequence", "blur", "crop_flip", "drop", "erase", "jitter", "noise"]
+__all__ = ["Sequence", "blur", "crop_flip", "drop", "erase", "jitter", "noise", "swap"]

@@ -30,6 +30,7 @@ AUGMENTATIONS = {
     "erase": augment.erase,
     "jitter": augment.jitter,
     "noise": augment.noise,
+    "swap": augment.swap,
 }
 CRITICS = {
     "bilinear": critics.Bilinear,

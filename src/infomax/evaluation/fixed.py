@@ -22,7 +22,7 @@ WIDE, REDUCED = 4096, 256
 FRAME, BANDS = 512, 40
 CHUNK = 500
 
-Splits = Mapping[str, Float[np.ndarray, "n d"]]
+Splits = Mapping[str, Float[np.ndarray, "_n d"]]
 
 
 def before(view: View) -> View:
@@ -64,11 +64,11 @@ def spectrum(wave: Float[Tensor, "n samples"]) -> Float[Tensor, "n 80"]:
 
 
 def letters(texts: list[str]) -> Float[np.ndarray, "n 4096"]:
-    """Weights of the words' pieces of two to four letters, hashed to 4,096 columns, unit length."""
+    """Square roots of the shares of each piece of two to four letters, hashed to 4,096 columns."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     hashed = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), n_features=WIDE, alternate_sign=False
+        analyzer="char_wb", ngram_range=(2, 4), n_features=WIDE, alternate_sign=False, norm="l1"
     ).transform(texts)
     dense: np.ndarray = np.sqrt(hashed.toarray()).astype(np.float32)
     return dense
