@@ -91,3 +91,34 @@ def test_an_unknown_stage_names_those_there_are():
 def test_a_signal_that_is_not_in_the_batch_is_named():
     with pytest.raises(InfomaxError, match="sound"):
         evaluate([Context().signal("sound")], {"picture": torch.zeros(1, 1, 2, 2)})
+
+
+def test_a_view_is_there_where_its_signal_is_and_every_window_is_reached():
+    sounds = torch.ones(4, 100)
+    sounds[1, 50:] = 0
+    sounds[2, 79:] = 0
+    signal = Context().signal("sound")
+    early, late = signal.slice(Window(0, 40)), signal.slice(Window(40, 40))
+    inner = late.slice(Window(0, 20))
+    there = torch.tensor([True, True, True, False])
+    values = evaluate([early, inner], {"sound": sounds}, {"sound": there})
+    assert values.present[signal].tolist() == [True, True, True, False]
+    assert values.present[early].tolist() == [True, True, True, False]
+    assert values.present[late].tolist() == [True, False, False, False]
+    assert values.together(early, late).tolist() == [True, False, False, False]
+    assert values.present[inner].tolist() == [True, False, False, False]
+
+
+def test_a_recording_may_fall_short_of_a_window_by_a_hundredth():
+    sounds = torch.ones(3, 1000)
+    sounds[0, 793:] = 0
+    sounds[1, 792:] = 0
+    sounds[2, 791:] = 0
+    assert Window(0, 800).reached(sounds).tolist() == [True, True, False]
+    assert Window(0, 800).reached(torch.zeros(2, 1000, 3)).all()  # series are not padded
+
+
+def test_views_of_what_nobody_lacks_are_not_masked():
+    x = Context().signal("x")
+    values = evaluate([x.slice(Columns(0, 2))], {"x": torch.zeros(3, 4)})
+    assert values.present == {} and values.together(x) is None

@@ -69,6 +69,10 @@ class Progress:
             self._spoken = now
             line(f"step {done}/{total}  {now - self._begun:.0f} s  {words and 'held out ' + words}")
 
+    def note(self, words: str) -> None:
+        """Print a line that stays."""
+        self._bar.console.print(words, soft_wrap=True, markup=False)
+
     def say(self, words: str) -> None:
         """Say what is being done besides training."""
         if not out.is_terminal:

@@ -37,8 +37,9 @@ def measure(
     """What each bound takes, batch by batch over a split, in an order drawn once.
 
     Every batch has ``size`` contexts, so that K is one number; the few left over are not used
-    (`batch_size` gives a size that leaves few). Shuffled, because data sorted by class would make
-    the negatives easy or hard.
+    (`batch_size` gives a size that leaves few). Where some contexts lack a view, K of an edge is
+    how many of the batch have both its ends: it varies a little, and a mean over batches weighs
+    each by it. Shuffled, because data sorted by class would make the negatives easy or hard.
 
     Args:
         model: put into evaluation mode and left so.
@@ -107,14 +108,16 @@ def metric_of(
         values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
         terms.append(
             MetricTerm(
-                between=(str(edge.a), str(edge.b)),
+                between=tuple(map(str, edge.views)),
                 bound=edge.bound.name.lower(),
                 side=edge.bound.side,
-                nats=sum(values) / len(values) if values else float("nan"),
+                nats=_mean(values, [m.contexts for m in measured]),
                 ceiling=ceiling(edge, measured),
             )
         )
-    total = sum(t.weight * m.nats for t, m in zip(model.objective.terms, terms, strict=True))
+    # an edge that no batch has two contexts for says nothing, and must not hide what others say
+    valued = [p for p in zip(model.objective.terms, terms, strict=True) if p[1].nats == p[1].nats]
+    total = sum(term.weight * found.nats for term, found in valued)
     return Metric(
         step=now.step,
         epoch=now.epoch,
@@ -123,6 +126,12 @@ def metric_of(
         objective=total,
         terms=terms,
     )
+
+
+def _mean(values: list[float], contexts: list[int]) -> float:
+    """Batches in which more contexts have both views weigh more; NaN if there are none."""
+    weighed = zip(values, contexts, strict=True)
+    return sum(v * n for v, n in weighed) / sum(contexts) if values else float("nan")
 
 
 def in_words(metric: Metric) -> str:

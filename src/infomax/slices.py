@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from infomax._errors import InfomaxError
@@ -136,9 +137,50 @@ class Crop:
         return value[:, :, self.top : self.top + self.height, self.left : self.left + self.width]
 
 
+def lengths(value: Tensor) -> Int[Tensor, " n"]:
+    """Steps of each context before its padding, the exact zeros at the end of ``[n, T]``.
+
+    Recordings of many lengths lie in one tensor, padded with exact zeros; encoders of sequences
+    ``[n, T, d]`` keep that, so what is padding can be told at any stage.
+
+    Example:
+        >>> import torch
+        >>> lengths(torch.tensor([[0.5, 0.0, 0.1, 0.0], [0.0, 0.0, 0.0, 0.0]])).tolist()
+        [3, 0]
+    """
+    there = value.flatten(2).ne(0).any(2) if value.ndim > 2 else value.ne(0)
+    ends: Tensor = there * torch.arange(1, value.shape[1] + 1, device=value.device)
+    return ends.amax(1)
+
+
+SILENCE = 100
+"""A recording may fall short of a window by this part of it: its last samples may be zero."""
+
+
+def long_enough(value: Tensor, end: int, length: int) -> Bool[Tensor, " n"]:
+    """Which sounds ``[n, T]`` have a window of ``length`` samples that ends at sample ``end``.
+
+    A recording ends with its last sample that is not zero; a hundredth of the window may lie
+    beyond it, for a recording may end in a few zeros of its own. Series ``[n, T, C]`` are not
+    padded: all of them reach.
+    """
+    if value.ndim != 2:
+        return value.new_ones(len(value), dtype=torch.bool)
+    return lengths(value) >= end - length // SILENCE
+
+
 @dataclass(frozen=True)
 class Window:
-    """A window in time of sounds ``[n, T]`` or series ``[n, T, C]``, in samples."""
+    """A window in time of sounds ``[n, T]`` or series ``[n, T, C]``, in samples.
+
+    A recording that ends before the window does lacks this view (`reached`).
+
+    Example:
+        >>> import torch
+        >>> sounds = torch.tensor([[1.0, 1, 1, 1], [1, 1, 0, 0]])
+        >>> Window(1, 2)(sounds).shape, Window(1, 2).reached(sounds).tolist()
+        (torch.Size([2, 2]), [True, False])
+    """
 
     start: int
     length: int
@@ -146,6 +188,10 @@ class Window:
     def __call__(self, value: Tensor) -> Tensor:
         _inside(self.start + self.length, value.shape[1], "window", "samples")
         return value[:, self.start : self.start + self.length]
+
+    def reached(self, value: Tensor) -> Bool[Tensor, " n"]:
+        """Which contexts are long enough."""
+        return long_enough(value, self.start + self.length, self.length)
 
 
 @dataclass(frozen=True)
@@ -176,5 +222,6 @@ def _inside(stop: int, size: int, what: str, unit: str) -> None:
         raise InfomaxError(
             wanted=f"a {what} inside the signal's {size} {unit}",
             got=f"one that ends at {stop}",
-            fix=f"end the {what} at {size} or earlier",
+            fix=f"end the {what} at {size} or earlier"
+            + (", or read more of each sound (data.signals.NAME.seconds)" * (what == "window")),
         )

@@ -48,7 +48,7 @@ def _samples(parents: Sequence[View], contexts: Contexts, seed: int) -> Iterator
     size = min(SAMPLES, contexts.count("train"))
     for batch in contexts.batches("train", size, seed=seed):
         for parent in parents:
-            there = batch.present[parent.signal]
+            values = evaluate([parent], batch.signals, batch.present)
+            there = values.present[parent]
             if bool(there.any()):
-                value = evaluate([parent], batch.signals).tensors[parent][there]
-                yield folded(parent, value)
+                yield folded(parent, values.tensors[parent][there])

@@ -155,13 +155,29 @@ class Posterior(Protocol):
         """Return ``log p(z_i | x_j)`` for all pairs."""
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """A step that some contexts are too short for, such as a window in time."""
+
+    def reached(self, value: Tensor) -> Bool[Tensor, " n"]:
+        """Which contexts of a batch have what the step takes."""
+
+
 @dataclass(frozen=True)
 class Values:
-    """Every view of a batch: its tensor, who has it, and its posterior where it has one."""
+    """Every view of a batch: its tensor, who has it, and its posterior where it has one.
+
+    A view that is not in ``present`` is there in every context.
+    """
 
     tensors: Mapping[View, Tensor]
-    present: Mapping[str, Bool[Tensor, " n"]]
+    present: Mapping[View, Bool[Tensor, " n"]]
     posteriors: Mapping[View, Posterior]
+
+    def together(self, *views: View) -> Bool[Tensor, " n"] | None:
+        """Which contexts have all of some views; None if nothing is missing anywhere."""
+        masks = [self.present[view] for view in views if view in self.present]
+        return torch.stack(masks).all(0) if masks else None
 
 
 def evaluate(
@@ -176,7 +192,8 @@ def evaluate(
     Args:
         views: the views wanted (their ancestors are computed too).
         signals: the signals of the batch, contexts first.
-        present: which contexts have each signal; all of them where not said.
+        present: which contexts have each signal; all of them where not said. A view is there
+            where its signal is and is long enough for every step on the way (`Reaching`).
         draw: whether a stochastic encoder gives a draw (for bounds) or its mean (for use).
 
     Raises:
@@ -194,8 +211,16 @@ def evaluate(
         if isinstance(node.step, Encode) and node.parent is not None:
             taps.setdefault((id(node.step.module), node.parent), []).append(node)
     tensors: dict[View, Tensor] = {}
+    there: dict[View, Tensor] = {}
     posteriors: dict[View, Posterior] = {}
     for node in nodes:
+        if node.parent is None and node.signal in (present or {}):
+            there[node] = (present or {})[node.signal]
+        masks = [there[node.parent]] if node.parent in there else []
+        if isinstance(node.step, Reaching) and node.parent is not None:
+            masks.append(node.step.reached(tensors[node.parent]))
+        if masks:
+            there[node] = torch.stack(masks).all(0)
         if node in tensors:
             continue
         if isinstance(node.step, Signal):
@@ -220,7 +245,7 @@ def evaluate(
             assert node.parent is not None
             value = tensors[node.parent]
             tensors[node] = _unfolded(node, node.step(folded(node.parent, value)), value)
-    return Values(tensors, present or {}, posteriors)
+    return Values(tensors, there, posteriors)
 
 
 def folded(view: View, value: Tensor) -> Tensor:

@@ -2,6 +2,21 @@
 
 from infomax.augment.image import blur, crop_flip, erase, jitter
 from infomax.augment.sequence import Sequence
+from infomax.augment.sound import crop_time, gain, hiss, rescale, shift_time
 from infomax.augment.vectors import drop, noise, swap
 
-__all__ = ["Sequence", "blur", "crop_flip", "drop", "erase", "jitter", "noise", "swap"]
+__all__ = [
+    "Sequence",
+    "blur",
+    "crop_flip",
+    "crop_time",
+    "drop",
+    "erase",
+    "gain",
+    "hiss",
+    "jitter",
+    "noise",
+    "rescale",
+    "shift_time",
+    "swap",
+]

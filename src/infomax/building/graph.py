@@ -54,10 +54,13 @@ def _step(
     where = f"views.{name}"
     if spec.encode is not None:
         known(spec.encode, modules, f"{where}.encode", "an encoder")
+        _same_rate(modules[spec.encode], parent, data, f"encoders.{spec.encode}")
         return parent.encode(modules[spec.encode], spec.at)
     if spec.augment is not None:
         parts = spec.augment if isinstance(spec.augment, list) else [spec.augment]
         steps = [make(AUGMENTATIONS, part, f"{where}.augment") for part in parts]
+        for step in steps:
+            _same_rate(step, parent, data, f"{where}.augment")
         return parent.augment(steps[0] if len(steps) == 1 else augment.Sequence(tuple(steps)))
     if spec.half is not None:
         half = {"side": spec.half} if isinstance(spec.half, str) else spec.half.model_dump()
@@ -72,6 +75,18 @@ def _step(
         return parent.slice(Columns(*spec.columns))
     assert spec.window is not None
     return parent.slice(_window(spec.window, parent, data, where))
+
+
+def _same_rate(part: object, parent: View, data: DataSpec, where: str) -> None:
+    """Refuse a part that counts seconds in another rate than that of the sound it is given."""
+    given = getattr(data.signals.get(parent.signal), "rate", None)
+    assumed = getattr(part, "rate", given)
+    if given is not None and assumed != given:
+        raise InfomaxError(
+            wanted=f"{where}: rate: {given}, the rate of the sound '{parent.signal}'",
+            got=f"rate: {assumed}",
+            fix=f"set {where}.rate={given}, or data.signals.{parent.signal}.rate={assumed}",
+        )
 
 
 def _window(spec: WindowSpec, parent: View, data: DataSpec, where: str) -> Window:

@@ -18,18 +18,29 @@ from infomax.bounds import Bound
 from infomax.recipe import Part, explained
 
 ENCODERS = {
+    "bag": encoders.Bag,
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
+    "gru": encoders.GRU,
+    "logmel": encoders.LogMel,
     "mlp": encoders.MLP,
+    "pool": encoders.Pool,
+    "series": encoders.Series,
+    "waveform": encoders.Waveform,
     "resnet": encoders.ResNet,
 }
 AUGMENTATIONS = {
     "blur": augment.blur,
     "crop_flip": augment.crop_flip,
+    "crop_time": augment.crop_time,
     "drop": augment.drop,
     "erase": augment.erase,
+    "gain": augment.gain,
+    "hiss": augment.hiss,
     "jitter": augment.jitter,
     "noise": augment.noise,
+    "rescale": augment.rescale,
+    "shift_time": augment.shift_time,
     "swap": augment.swap,
 }
 CRITICS = {
@@ -37,6 +48,9 @@ CRITICS = {
     "cosine": critics.Cosine,
     "joint": critics.Joint,
     "separable": critics.Separable,
+}
+CRITICS_OF_MANY = {
+    "multilinear": critics.Multilinear,
 }
 MARGINALS = {
     "flow": posteriors.FlowMarginal,
@@ -66,9 +80,12 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
         )
     constructor = kinds[kind]
     target = constructor if inspect.isfunction(constructor) else constructor.__init__
-    hints = get_type_hints(target)
+    try:
+        hints = get_type_hints(target)
+    except NameError:  # of code that is not ours: a name that only a type checker knows
+        hints = {}
     fields: dict[str, Any] = {
-        name: (hints[name], ... if p.default is p.empty else p.default)
+        name: (hints.get(name, Any), ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(target).parameters.items()
         if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)  # nn.Module's own
     }

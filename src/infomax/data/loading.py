@@ -12,10 +12,11 @@ from infomax.data.arrays import npz
 from infomax.data.bundled import digits, mnist5k
 from infomax.data.contexts import SPLITS, Contexts
 from infomax.data.copies import copies
-from infomax.data.folders import imagefolder
+from infomax.data.folders import audiofolder, imagefolder
 from infomax.data.hub import hub
 from infomax.data.idx import fashion_mnist
-from infomax.data.manifests import csv, parquet
+from infomax.data.manifests import csv, jsonl, parquet
+from infomax.data.shards import webdataset
 from infomax.data.spec import DataSpec, parse_spec
 from infomax.data.splits import split
 from infomax.data.table import Table
@@ -25,8 +26,11 @@ SOURCES: Mapping[str, Callable[[DataSpec], Table]] = {
     "digits": digits,
     "fashion-mnist": fashion_mnist,
     "imagefolder": imagefolder,
+    "audiofolder": audiofolder,
     "csv": csv,
     "parquet": parquet,
+    "jsonl": jsonl,
+    "webdataset": webdataset,
     "npz": npz,
     "hub": hub,
 }

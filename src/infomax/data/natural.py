@@ -1,43 +1,56 @@
-"""What the picture sources share: their one signal `picture` and their label `label`."""
+"""What sources that bring their own signal share: `picture` or `sound`, and their label `label`."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 
 from infomax._errors import InfomaxError
 from infomax.data.columns import Column
 from infomax.data.pictures import picture_array
-from infomax.data.spec import DataSpec, PictureSpec
+from infomax.data.spec import DataSpec, PictureSpec, SoundSpec
+
+Own = TypeVar("Own", PictureSpec, SoundSpec)
 
 
-def picture_signal(spec: DataSpec) -> tuple[str, PictureSpec]:
-    """The name and options of the one signal of a picture source: `picture`, unless renamed.
+def own_signal(spec: DataSpec, own: Own) -> tuple[str, Own]:
+    """The name and options of the one signal of such a source; named after its kind, if not said.
+
+    Args:
+        spec: the `data:` section.
+        own: the options if none are given.
 
     Raises:
         InfomaxError: another signal, a label other than `label`, a group or a split is named.
     """
     strange = [
         f"data.{key}: {value}"
-        for key, value, own in (
+        for key, value, allowed in (
             ("label", ", ".join(spec.labels) or None, "label"),
             ("group", spec.group, None),
             ("split", spec.split, None),
         )
-        if value is not None and value != own
+        if value is not None and value != allowed
     ]
     chosen = [
         (name, signal)
         for name, signal in spec.signals.items()
-        if isinstance(signal, PictureSpec) and signal.column in (None, "picture")
+        if isinstance(signal, type(own)) and signal.column in (None, own.kind)
     ]
     strange += [f"data.signals.{name}" for name in spec.signals if name not in dict(chosen)]
     if strange or len(chosen) > 1:
         raise InfomaxError(
-            wanted=f"what the source {spec.source} has: the signal picture and the label label",
+            wanted=f"what the source {spec.source} has: the signal {own.kind} and the label label",
             got=", ".join(strange) or f"{len(chosen)} signals",
             fix="remove these keys, or use a csv manifest, which can name any column",
         )
-    return chosen[0] if chosen else ("picture", PictureSpec(kind="picture"))
+    return chosen[0] if chosen else (own.kind, own)
+
+
+def picture_signal(spec: DataSpec) -> tuple[str, PictureSpec]:
+    """The one signal of a picture source: `picture`, unless renamed."""
+    return own_signal(spec, PictureSpec(kind="picture"))
 
 
 def grey_pictures(pixels: np.ndarray, spec: DataSpec) -> dict[str, Column]:

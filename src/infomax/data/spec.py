@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from infomax._errors import InfomaxError
 
-NATURAL = ("mnist5k", "digits", "fashion-mnist", "imagefolder")
-"""Sources that bring their own signal `picture` and label `label`."""
+NATURAL = ("mnist5k", "digits", "fashion-mnist", "imagefolder", "audiofolder")
+"""Sources that bring their own signal, `picture` or `sound`, and label `label`."""
 
 
 class _Strict(BaseModel):
@@ -91,7 +91,8 @@ class DataSpec(_Strict):
     kept; it is only not judged by that label. No group is ever on two sides.
     `split` is a column that holds train / validation / test, or a `SplitSpec`. What is not given
     is drawn: `test` and `validation` are fractions of the contexts it is drawn from, and `seed`
-    decides which. `limit` keeps that many contexts, drawn at random, for quick trials.
+    decides which. `limit` keeps that many contexts, drawn at random, for quick trials. `stream`
+    (hub) fetches no more than about `limit` rows: the first ones of each split, so not at random.
 
     Example:
         >>> words = {"kind": "text", "column": "text_en"}
@@ -110,6 +111,13 @@ class DataSpec(_Strict):
     test: float = Field(default=0.2, gt=0, lt=0.9)
     seed: int = Field(default=0, ge=0)
     limit: PositiveInt | None = None
+    stream: bool = False
+
+    @model_validator(mode="after")
+    def _stream_ends(self) -> DataSpec:
+        if self.stream and (self.source != "hub" or self.limit is None):
+            raise ValueError("stream is for the source hub and needs a limit: so many rows")
+        return self
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -141,8 +149,9 @@ def parse_spec(text: str) -> dict[str, str]:
 def override(spec: DataSpec, text: str) -> DataSpec:
     """A recipe's data section with the source and path of `--data SOURCE[:PATH]`.
 
-    A new source that brings its own signal (a picture source) drops the recipe's signals, label,
-    group and split; a manifest-like one keeps them. Fractions, seed and limit always stay.
+    A new source that brings its own signal (a folder, say) drops the recipe's signals, label,
+    group and split, but for the rate and length of a sound; a manifest-like one keeps them.
+    Fractions, seed and limit always stay.
 
     Example:
         >>> spec = DataSpec(source="csv", path="a.csv", label="category")
@@ -153,5 +162,11 @@ def override(spec: DataSpec, text: str) -> DataSpec:
     if keys["source"] != spec.source:
         keys.setdefault("path", None)
         if keys["source"] in NATURAL:
-            keys |= {"signals": {}, "label": None, "group": None, "split": None}
+            heard = {n: s for n, s in spec.signals.items() if isinstance(s, SoundSpec)}
+            if keys["source"] == "audiofolder" and len(heard) == 1:
+                # the encoders count seconds at this rate
+                own = {n: s.model_copy(update={"column": None}) for n, s in heard.items()}
+            else:
+                own = {}
+            keys |= {"signals": own, "label": None, "group": None, "split": None}
     return spec.model_copy(update=keys)

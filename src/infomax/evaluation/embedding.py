@@ -18,7 +18,7 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
     """One view of every context of a split, in the split's order, in evaluation mode.
 
     ``[n, d]``, or ``[n, positions, d]`` for a feature map or sequence. A stochastic encoder gives
-    its mean. A context that lacks the signal gives NaN.
+    its mean. A context that lacks the signal, or is too short for a window, gives NaN.
     """
     device = device_of(view)
     for node in view.path:
@@ -29,9 +29,9 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
     for batch in contexts.batches(split, CHUNK, seed=None):
         batch = batch.to(device)
         with torch.no_grad():
-            values = evaluate([view], batch.signals, draw=False)
+            values = evaluate([view], batch.signals, present(batch), draw=False)
         part = vectors(view, values.tensors[view]).float().cpu().numpy()
-        there = present(batch).get(view.signal)
+        there = values.present.get(view)
         if there is not None:
             part[~there.cpu().numpy()] = np.nan
         parts.append(part)

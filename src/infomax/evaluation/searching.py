@@ -115,8 +115,8 @@ def given(view: View) -> tuple[Hashable, ...]:
 def pairs(recipe: Recipe, study: Study, contexts: Contexts) -> list[Pair]:
     """The pairs that the recipe asks for, or else those of every edge where it makes sense.
 
-    That is: edges that are maximized, by a critic, between views of one vector a context which
-    are not two augmentations of one thing.
+    That is: edges that are maximized, by a critic of pairs, between views of one vector a context
+    which are not two augmentations of one thing.
 
     Raises:
         InfomaxError: a pair that no critic and no cosine can compare.
@@ -125,9 +125,9 @@ def pairs(recipe: Recipe, study: Study, contexts: Contexts) -> list[Pair]:
     for module in study.encoders.values():
         module.eval()
     edges = [
-        replace(term.edge, a=still(term.edge.a, batch), b=still(term.edge.b, batch))
+        replace(term.edge, views=tuple(still(end, batch) for end in term.edge.views))
         for term in study.objective.terms
-        if term.weight > 0 and term.edge.bound.needs == "scores"
+        if term.weight > 0 and term.edge.bound.needs == "scores" and not term.edge.joint
     ]
     edges = [
         edge

@@ -85,18 +85,35 @@ class ViewSpec(_Strict):
         return self
 
 
-class EdgeSpec(_Strict):
-    """An edge of the objective."""
+Steps = Annotated[int, Field(ge=1)]
 
-    between: tuple[str, str]
+
+class EdgeSpec(_Strict):
+    """An edge of the objective; of three views or more, one about all, or one for each pair.
+
+    ``ahead: [1, 2, 4]`` is one edge for each, the weight shared equally.
+    """
+
+    between: Annotated[tuple[str, ...], Field(min_length=2)]
+    edges: Literal["joint", "all-pairs"] = "joint"
     bound: Part = "infonce"
     critic: Part | None = None
     marginal: Part | None = None
     weight: float = Field(default=1.0, gt=0)
     positions: Literal["all", "same"] = "all"
-    ahead: int | None = Field(default=None, ge=1)
+    ahead: Steps | list[Steps] | None = None
     negatives: Negatives = "batch"
     given: str | None = None
+
+    @model_validator(mode="after")
+    def _steps_once(self) -> EdgeSpec:
+        if isinstance(self.ahead, list) and (
+            not self.ahead or len(set(self.ahead)) < len(self.ahead)
+        ):
+            raise ValueError("ahead: a number of steps, or a list of different ones")
+        if self.ahead is not None and self.positions != "all":
+            raise ValueError("give either ahead: or positions:")
+        return self
 
 
 class TrainSpec(_Strict):

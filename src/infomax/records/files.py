@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from infomax._errors import InfomaxError
 
@@ -19,6 +19,8 @@ Status = Literal["finished", "interrupted", "failed"]
 Split = Literal["train", "validation", "test"]
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A number that may be missing: NaN here, null in a file."""
+Ends = Annotated[tuple[str, ...], Field(min_length=2)]
+"""The views of an edge: two, or all whose total correlation it is about."""
 T = TypeVar("T")
 
 

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from infomax.records.files import Number, Side, dumps, read_record
+from infomax.records.files import Ends, Number, Side, dumps, read_record
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricTerm:
     """The value of one edge at one moment of training."""
 
-    between: tuple[str, str]
+    between: Ends
     bound: str
     side: Side
     nats: Number

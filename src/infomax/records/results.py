@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from infomax._errors import InfomaxError
-from infomax.records.files import Number, Side, Split, Status, Verdict, read_record
+from infomax.records.files import Ends, Number, Side, Split, Status, Verdict, read_record
 
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
     """One edge of the objective, valued on contexts that training never saw."""
 
-    between: tuple[str, str]
+    between: Ends
     bound: str
     side: Side
     nats: Number

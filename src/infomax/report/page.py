@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,7 @@ def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) ->
         amount = words.with_error(term.nats, term.stderr)
         edges.append(
             graph.Edge(
-                a=term.between[0],
-                b=term.between[1],
+                ends=tuple(term.between),
                 value=f"{words.SIGN[term.side]} {amount}",
                 below=f"{factor}{term.bound}"
                 + (f", given {term.given}" if term.given else "")
@@ -135,7 +135,7 @@ def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) ->
         )
     if not edges:
         edges = _planned(folder.recipe)
-    ends = [end for edge in edges for end in (edge.a, edge.b)]
+    ends = [end for edge in edges for end in edge.ends]
     views = graph.nodes(folder.recipe, ends, atlas.thumbnail(folder.atlas))
     if not views:
         return {}
@@ -154,18 +154,21 @@ def _planned(recipe: Mapping[str, Any]) -> list[graph.Edge]:
     for key in ("maximize", "minimize"):
         for item in recipe.get(key) or []:
             between = item.get("between") if isinstance(item, dict) else None
-            if isinstance(between, list) and len(between) == 2:
-                away = key == "minimize"
-                edges.append(
-                    graph.Edge(
-                        a=str(between[0]),
-                        b=str(between[1]),
-                        value="no value yet",
-                        below=str(item.get("bound", ""))
-                        + (f", given {item['given']}" if item.get("given") else "")
-                        + (", minimized" if away else ""),
-                        color=len(edges) % COLORS,
-                        minimized=away,
-                    )
+            if not isinstance(between, list) or len(between) < 2:
+                continue
+            ends = tuple(map(str, between))
+            away = key == "minimize"
+            pairs = item.get("edges") == "all-pairs"
+            edges += [
+                graph.Edge(
+                    ends=tuple(group),
+                    value="no value yet",
+                    below=str(item.get("bound", ""))
+                    + (f", given {item['given']}" if item.get("given") else "")
+                    + (", minimized" if away else ""),
+                    color=(len(edges) + i) % COLORS,
+                    minimized=away,
                 )
+                for i, group in enumerate(combinations(ends, 2) if pairs else [ends])
+            ]
     return edges

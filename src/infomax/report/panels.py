@@ -37,7 +37,7 @@ def tiles(results: Results) -> list[dict[str, Any]]:
         ceiling = term.ceiling if term.ceiling and math.isfinite(term.ceiling) else None
         tiles.append(
             {
-                "name": f"{term.between[0]} ↔ {term.between[1]}",
+                "name": " ↔ ".join(term.between),
                 "value": f"{words.SIGN[term.side]} {words.nats(term.nats, term.stderr)}",
                 "unit": "nats",
                 "below": words.error(term.nats, term.stderr) + words.SIDES[term.side],
