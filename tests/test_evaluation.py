@@ -405,7 +405,7 @@ def test_looking_back_takes_off_what_is_a_candidates_own():
     y, seen = y.astype(np.float32), rng.permutation(seen).astype(np.float32)
 
     a, b = Context().signal("a"), Context().signal("b")
-    edge = Edge(a, b, bounds.InfoNCE, Biased())
+    edge = Edge((a, b), bounds.InfoNCE, Biased())
     pair = searching.Pair(("a", "b"), a, b, edge)
     own = np.arange(300)
     there = retrieve(searching.score(pair, x, y, seen), own).recall[1]
