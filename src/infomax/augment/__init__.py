@@ -3,7 +3,7 @@
 from infomax.augment.image import blur, crop_flip, erase, jitter
 from infomax.augment.sequence import Sequence
 from infomax.augment.sound import crop_time, gain, hiss, rescale, shift_time
-from infomax.augment.vectors import drop, noise
+from infomax.augment.vectors import drop, noise, swap
 
 __all__ = [
     "Sequence",
@@ -18,4 +18,5 @@ __all__ = [
     "noise",
     "rescale",
     "shift_time",
+    "swap",
 ]

@@ -27,3 +27,26 @@ class drop:
 
     def __call__(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n *signal"]:
         return value * (torch.rand_like(value) >= self.share)
+
+
+@dataclass(frozen=True)
+class swap:
+    """Take each number, with probability ``share``, from another context of the batch.
+
+    What is left is of the size that this number has in other contexts, whatever its scale; noise
+    and zeros are not. Source: Bahri et al. 2022, SCARF (arXiv:2106.15147).
+
+    Example:
+        >>> value = torch.arange(6.0)[:, None] * torch.tensor([1.0, 1000.0])
+        >>> swapped = swap(share=0.5)(value)
+        >>> bool(torch.isin(swapped[:, 1], value[:, 1]).all()), bool((swapped[:, 0] < 6).all())
+        (True, True)
+    """
+
+    share: float = 0.2
+
+    def __call__(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n *signal"]:
+        flat = value.flatten(1)
+        other = torch.randint(len(flat), flat.shape, device=flat.device)
+        swapped = torch.rand(flat.shape, device=flat.device) < self.share
+        return torch.where(swapped, flat.gather(0, other), flat).view_as(value)

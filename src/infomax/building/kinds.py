@@ -41,6 +41,7 @@ AUGMENTATIONS = {
     "noise": augment.noise,
     "rescale": augment.rescale,
     "shift_time": augment.shift_time,
+    "swap": augment.swap,
 }
 CRITICS = {
     "bilinear": critics.Bilinear,

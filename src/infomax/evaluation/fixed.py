@@ -22,7 +22,7 @@ WIDE, REDUCED = 4096, 256
 FRAME, BANDS = 512, 40
 CHUNK = 500
 
-Splits = Mapping[str, Float[np.ndarray, "n d"]]
+Splits = Mapping[str, Float[np.ndarray, "_n d"]]
 
 
 def before(view: View) -> View:
@@ -64,11 +64,11 @@ def spectrum(wave: Float[Tensor, "n samples"]) -> Float[Tensor, "n 80"]:
 
 
 def letters(texts: list[str]) -> Float[np.ndarray, "n 4096"]:
-    """Weights of the words' pieces of two to four letters, hashed to 4,096 columns, unit length."""
+    """Square roots of the shares of each piece of two to four letters, hashed to 4,096 columns."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     hashed = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), n_features=WIDE, alternate_sign=False
+        analyzer="char_wb", ngram_range=(2, 4), n_features=WIDE, alternate_sign=False, norm="l1"
     ).transform(texts)
     dense: np.ndarray = np.sqrt(hashed.toarray()).astype(np.float32)
     return dense
@@ -93,9 +93,11 @@ def fixed(view: View, contexts: Contexts, splits: tuple[str, ...]) -> dict[str, 
         parts = []
         torch.manual_seed(0)
         for batch in contexts.batches(split, CHUNK, seed=None):
-            value = evaluate([source], batch.signals).tensors[source]
-            features = _summed_up(kind, value)
-            features[~batch.present[view.signal].numpy()] = np.nan
+            values = evaluate([source], batch.signals, batch.present)
+            features = _summed_up(kind, values.tensors[source])
+            there = values.present.get(source)
+            if there is not None:
+                features[~there.numpy()] = np.nan
             parts.append(features)
         out[split] = np.concatenate(parts)
     wide = next(iter(out.values())).shape[1]

@@ -17,8 +17,8 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 NEIGHBOURS = (1, 5, 20)
 DRAWS = 5
 
-Features = Mapping[str, Float[np.ndarray, "n d"]]
-Classes = Mapping[str, Int[np.ndarray, " n"]]
+Features = Mapping[str, Float[np.ndarray, "_n d"]]
+Classes = Mapping[str, Int[np.ndarray, " _n"]]
 
 
 def probe(
@@ -107,9 +107,12 @@ def majority(metric: str, train: Int[np.ndarray, " n"], test: Int[np.ndarray, " 
 
 
 def unbalanced(train: Int[np.ndarray, " n"]) -> bool:
-    """Whether the commonest class has more than twice an even share."""
+    """Whether the commonest of C classes has more than 2 / (C + 1) of the contexts.
+
+    Two thirds of two classes, about twice an even share of many.
+    """
     counts = np.bincount(train)
-    return bool(counts.max() * (counts > 0).sum() > 2 * len(train))
+    return bool(counts.max() * ((counts > 0).sum() + 1) > 2 * len(train))
 
 
 def labelled(classes: Int[np.ndarray, " n"], each: int, seed: int) -> Int[np.ndarray, " few"]:
@@ -128,7 +131,7 @@ def _standardized(features: Features) -> dict[str, np.ndarray]:
 
 def _linear(
     features: Features, labels: Classes, weight: str | None = None
-) -> Float[np.ndarray, " tests"]:
+) -> Float[np.ndarray, " n"]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
@@ -155,7 +158,7 @@ def _linear(
     return right
 
 
-def _neighbours(features: Features, labels: Classes) -> Float[np.ndarray, " tests"]:
+def _neighbours(features: Features, labels: Classes) -> Float[np.ndarray, " n"]:
     from sklearn.neighbors import NearestNeighbors
 
     unit = {
