@@ -10,6 +10,7 @@ from infomax import Context, I, Model, bounds, building, recipe
 from infomax._errors import InfomaxError
 from infomax.evaluation.nats import value_terms
 from infomax.posteriors import GaussianHead, Posterior, StandardNormal
+from infomax.report.words import pair
 
 NOISE = 0.5  # deviations: of the code, of the first view, of the second
 FIRST, SECOND = 0.6, 0.8
@@ -53,28 +54,30 @@ def value(objective, data):
 
 def test_the_true_posterior_of_the_other_view_gives_the_conditional_information():
     true = Channel(1 / (1 + SECOND**2), math.sqrt(GIVEN + NOISE**2))
-    found, error = value(beyond(true), signals(4000))
-    assert found == pytest.approx(TRUTH, abs=4 * error) and error < 0.03
+    found, error = value(beyond(true), signals(2000))
+    assert found == pytest.approx(TRUTH, abs=4 * error) and error < 0.04
 
 
 @pytest.mark.parametrize(("slope", "std"), [(1.0, 0.9), (0.2, 1.0), (0.6, 0.6), (0.6, 3.0)])
 def test_any_other_posterior_gives_an_upper_bound(slope, std):
-    found, error = value(beyond(Channel(slope, std)), signals(4000))
+    found, error = value(beyond(Channel(slope, std)), signals(2000))
     assert found > TRUTH + 2 * error
 
 
 def test_minimizing_over_the_other_posterior_comes_down_to_the_truth():
     objective = beyond(Channel(0.0, 2.0))
-    edge, data = objective.terms[0].edge, signals(4000)
+    edge = objective.terms[0].edge
     model = Model(objective)
     optimizer = torch.optim.Adam(edge.given.step.module.parameters(), lr=0.05)
-    for step in range(150):
+    for step in range(200):
         torch.manual_seed(step)
-        loss = model.loss(model(data))
+        for group in optimizer.param_groups:
+            group["lr"] = 0.05 * (1 - step / 200)
+        loss = model.loss(model(signals(300, seed=step)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    found, error = value(objective, signals(4000, seed=5))
+    found, error = value(objective, signals(2000, seed=500))
     assert found == pytest.approx(TRUTH, abs=4 * error)
 
 
@@ -83,7 +86,7 @@ def test_it_is_less_than_the_whole_information_and_named_apart_from_it():
     v1, v2 = context.signal("v1"), context.signal("v2")
     z1, z2 = v1.encode(Channel(1.0, NOISE)), v2.encode(Channel(0.6, 1.0))
     given, whole = -I(v1, z1, bound=bounds.Rate, given=z2), -I(v1, z1, bound=bounds.Rate)
-    data = signals(4000)
+    data = signals(2000)
     assert value(given, data)[0] < value(whole, data)[0] - 0.1
     assert (given + whole).views == (v1, z1, z2)
 
@@ -149,6 +152,8 @@ def test_a_recipe_says_what_is_given_and_so_do_its_results():
     first, second = value_terms(model, contexts, 128)
     assert (first.given, second.given) == (None, "z_bottom")
     assert (second.side, second.weight) == ("upper", -1.0)
+    assert pair(second) == "top and z_top (given z_bottom)"
+    assert pair(first) == "z_top and z_bottom"
 
 
 @pytest.mark.parametrize(

@@ -744,7 +744,7 @@ def test_hub_reads_a_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
 
-    def unreachable(path: str) -> None:
+    def unreachable(path: str, streaming: bool) -> None:
         raise ConnectionError(f"no route to {path}")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from infomax import augment, encoders
+from infomax._errors import InfomaxError
 
 
 @pytest.mark.parametrize("size", [(1, 28, 28), (3, 32, 20), (1, 14, 28)])
@@ -9,6 +10,47 @@ def test_a_convnet_takes_pictures_of_any_size_and_names_its_stages(size):
     net = encoders.ConvNet(width=16, stages=3, dim=10)
     assert net(torch.rand(4, *size)).shape == (4, 10)
     assert {"stage1", "stage2", "stage3", "pool", "head"} <= dict(net.named_modules()).keys()
+
+
+@pytest.mark.parametrize("size", [(1, 16, 16), (3, 28, 20)])
+@pytest.mark.parametrize("blocks", [(2, 2, 2, 2), (1, 1, 1)])
+def test_a_resnet_takes_pictures_of_any_size_and_halves_them_after_its_first_stage(size, blocks):
+    net = encoders.ResNet(blocks=blocks, width=16, dim=10)
+    sides = {}
+    for name, module in net.named_modules():
+        if name.startswith("stage") and "." not in name:
+            module.register_forward_hook(lambda *got, name=name: sides.update({name: got[2].shape}))
+    picture = torch.rand(4, *size)
+    assert net(picture).shape == (4, 10)
+    for index, shape in enumerate(sides.values()):
+        smaller = [-(-side // 2**index) for side in size[1:]]
+        assert list(shape) == [4, 16 * 2**index, *smaller]
+    layers = [m for n, m in net.named_modules() if "conv" in n]
+    assert len(layers) == 2 * sum(blocks)  # with the stem and a linear head: 18 layers, or 8
+    for wrong in ((), (2, 0), (1,) * 6):
+        with pytest.raises(InfomaxError, match="blocks"):
+            encoders.ResNet(blocks=wrong)
+
+
+@pytest.mark.parametrize(
+    ("make", "stage"), [(encoders.ConvNet, "stage2"), (encoders.ResNet, "stage1")]
+)
+def test_normalized_by_place_a_place_knows_nothing_of_far_ones(make, stage):
+    """The statistics of a whole picture tell every place of all others; its own do not."""
+    picture = torch.rand(2, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    other = picture.clone()
+    other[..., 32:, 32:] *= 0.2
+    changes = {}
+    for norm in ("picture", "place"):
+        torch.manual_seed(0)
+        net = make(channels=1, width=16, norm=norm)
+        seen = []
+        net.get_submodule(stage).register_forward_hook(lambda *got, seen=seen: seen.append(got[2]))
+        net(picture), net(other)
+        corner = seen[0].shape[-1] // 4
+        changes[norm] = (seen[0] - seen[1])[..., :corner, :corner].abs().max().item()
+        assert not torch.allclose(seen[0][..., -1, -1], seen[1][..., -1, -1], atol=1e-3)
+    assert changes["place"] == 0 and changes["picture"] > 1e-3
 
 
 def test_a_grid_keeps_where_things_are_and_one_cell_forgets_it():
@@ -24,7 +66,15 @@ def test_a_grid_keeps_where_things_are_and_one_cell_forgets_it():
     assert changes[1] < 0.4 * changes[2]
 
 
-@pytest.mark.parametrize("net", [encoders.ConvNet(width=16), encoders.MLP(hidden=(32,), dim=8)])
+@pytest.mark.parametrize(
+    "net",
+    [
+        encoders.ConvNet(width=16),
+        encoders.ConvNet(width=16, norm="place"),
+        encoders.ResNet(width=16, blocks=(1, 1)),
+        encoders.MLP(hidden=(32,), dim=8),
+    ],
+)
 def test_every_context_is_encoded_by_itself(net):
     pictures = torch.rand(6, 1, 16, 16)
     whole = net.train()(pictures)

@@ -29,6 +29,7 @@ _NAMES = {
     "Model": "objective",
     "MutualInformation": "estimation",
     "Objective": "objective",
+    "TC": "objective",
     "View": "views",
     "estimate": "estimation",
     "pairwise": "estimation",

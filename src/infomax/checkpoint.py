@@ -146,6 +146,7 @@ def unpack_part(tensors: Mapping[str, Tensor], prefix: str, module: nn.Module) -
     """Put back the parameters of one module, whose names in the model begin with ``prefix``."""
     start = f"model.{prefix}"
     own = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+    _size_buffers(module, own)
     try:
         module.load_state_dict(own)
     except RuntimeError as error:
@@ -154,3 +155,14 @@ def unpack_part(tensors: Mapping[str, Tensor], prefix: str, module: nn.Module) -
             got=str(error).splitlines()[-1].strip(),
             fix="use the recipe that the run was trained with",
         ) from None
+
+
+def _size_buffers(module: nn.Module, saved: Mapping[str, Tensor]) -> None:
+    """Give buffers the sizes of their saved values: what an encoder learned in `start` has its own.
+
+    Parameters need no such care: a lazy one takes its size from the state, any other is checked.
+    """
+    for name, buffer in list(module.named_buffers()):
+        if name in saved and saved[name].shape != buffer.shape:
+            owner, _, last = name.rpartition(".")
+            setattr(module.get_submodule(owner), last, buffer.new_empty(saved[name].shape))

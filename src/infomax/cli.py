@@ -18,6 +18,9 @@ recipes_app = typer.Typer(help="The shipped recipes, one paper each.", invoke_wi
 app.add_typer(recipes_app, name="recipes")
 
 Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Import encoders the recipe names as python: ....")
+]
 Run = Annotated[Path, typer.Argument(help="A run folder, as `infomax train --out` wrote it.")]
 
 
@@ -34,6 +37,7 @@ def train(
         list[str] | None, typer.Option("--set", help="key=value, e.g. train.epochs=5; repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Train a recipe, evaluate it on held-out data, and write a report.
 
@@ -54,6 +58,7 @@ def train(
                 chosen,
                 folder,
                 resume=resume,
+                allow_code=allow_code,
                 watch=progress.step,
                 say=progress.say,
                 note=progress.note,
@@ -72,6 +77,7 @@ def evaluate(
     data: Annotated[
         str | None, typer.Argument(help="SOURCE or SOURCE:PATH instead of the run's data.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Evaluate a run again, on its own data or on other data.
 
@@ -80,7 +86,7 @@ def evaluate(
     from infomax import console, runs
 
     with console.Progress() as progress:
-        results = runs.evaluate(run, data, say=progress.say)
+        results = runs.evaluate(run, data, allow_code=allow_code, say=progress.say)
     console.table(results)
     if data is None:
         console.line(f"report: {run / 'report.html'}")
@@ -92,6 +98,7 @@ def embed(
     data: Annotated[str, typer.Argument(help="SOURCE or SOURCE:PATH.")],
     view: Annotated[str, typer.Option(help="The view to write, named as in the recipe.")],
     out: Annotated[Path, typer.Option(help="FILE.npy or FILE.parquet.")],
+    allow_code: AllowCode = False,
 ) -> None:
     """Write one view of every context as an array (.npy) or a table (.parquet)."""
     from infomax import console, runs
@@ -107,7 +114,7 @@ def embed(
         )
     with console.Progress() as progress:
         progress.say("embedding")
-        array, contexts = runs.embed(run, data, view)
+        array, contexts = runs.embed(run, data, view, allow_code=allow_code)
     runs.write_array(array, contexts, out)
     console.line(f"wrote {' x '.join(map(str, array.shape))} to {out}")
 

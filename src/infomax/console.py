@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich import progress as bars
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infomax.recipe import Recipe
-from infomax.records import Probe, Results, Term
+from infomax.records import Probe, Results, Retrieval, Term
 
 out = Console(highlight=False)
 EVERY = 10.0
@@ -96,11 +96,27 @@ def table(results: Results) -> None:
             line(f"{' - '.join(term.between)}: {term.verdict}: {term.why}")
     if results.probes:
         probes = Table(title="Probes (test accuracy)", title_justify="left")
-        for name in ("view", "label", "probe", "labels used", "raw", "untrained", "learned"):
+        sides = [s for s in _SIDES if any(getattr(p, s) == getattr(p, s) for p in results.probes)]
+        for name in ("label of view", "probe, labels", *sides):
             probes.add_column(name, justify="right" if name in _NUMBERS else "left")
         for probe in results.probes:
-            probes.add_row(*_probe(probe))
+            probes.add_row(*_probe(probe, sides))
         out.print(probes)
+        for note in dict.fromkeys(note for probe in results.probes for note in probe.notes):
+            line(note)
+    if results.retrieval:
+        _retrieval(results.retrieval)
+    for told in results.zero_shot:
+        line(
+            f"zero-shot {told.label} of {told.view} by {told.text}: {told.accuracy:.3f} "
+            f"± {told.stderr:.3f} of {told.contexts}, balanced {told.balanced:.3f} "
+            f"(chance {told.chance:.3f}, commonest class {told.majority:.3f})"
+        )
+    for cell in results.map:
+        line(
+            f"shared {cell.stage} training: {' - '.join(cell.between)}: {cell.nats:.2f} nats "
+            f"[{cell.interval[0]:.2f}, {cell.interval[1]:.2f}]"
+        )
     if results.representation:
         rank = results.representation
         line(f"effective rank {rank.effective_rank:.1f} of {rank.dimension} dimensions")
@@ -109,7 +125,9 @@ def table(results: Results) -> None:
         line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")
 
 
-_NUMBERS = {"nats", "ceiling", "train", "shuffled", "raw", "untrained", "learned"}
+_SIDES = ("majority", "raw", "pca", "cca", "untrained", "learned")
+_NUMBERS = {"nats", "ceiling", "train", "shuffled", *_SIDES}
+_KINDS = {"accuracy": "linear", "balanced_accuracy": "linear, balanced", "knn_accuracy": "k-NN"}
 _SIGNS = {"lower": "≥", "upper": "≤", "estimate": "≈"}
 
 
@@ -125,11 +143,37 @@ def _term(term: Term) -> list[str]:
     ]
 
 
-def _probe(probe: Probe) -> list[str]:
-    kind = {"accuracy": "linear", "knn_accuracy": "k-NN"}[probe.metric]
-    used = probe.labels_used if probe.labels_used == "all" else f"{probe.labels_used} a class"
-    numbers = (probe.raw, probe.untrained, probe.learned)
-    return [probe.view, probe.label, kind, str(used), *(f"{n:.3f}" for n in numbers)]
+def _probe(probe: Probe, sides: Sequence[str]) -> list[str]:
+    kind = _KINDS.get(probe.metric, probe.metric)
+    used = probe.labels_used if probe.labels_used == "all" else f"{probe.labels_used}/class"
+    numbers = (getattr(probe, side) for side in sides)
+    shown = ("-" if n != n else f"{n:.3f}" for n in numbers)
+    return [f"{probe.label}\n{probe.view}", f"{kind}\n{used}", *shown]
+
+
+def _retrieval(records: Sequence[Retrieval]) -> None:
+    """Recall at each k beside chance; linear CCA of the same contexts below."""
+    ks = sorted({k for record in records for k in record.recall})
+    found = Table(title="Retrieval among test contexts (chance in brackets)", title_justify="left")
+    for name in ("from", "by", "among"):
+        found.add_column(name)
+    for name in (*(f"recall@{k}" for k in ks), "median rank"):
+        found.add_column(name, justify="right", no_wrap=True)
+    for record in records:
+        shares = [
+            f"{record.recall[k]:.3f}\n({record.chance.get(k, float('nan')):.3f})"
+            if k in record.recall
+            else "-"
+            for k in ks
+        ]
+        found.add_row(
+            f"{record.source}\n→ {record.target}",
+            record.baseline or "learned",
+            str(record.candidates),
+            *shares,
+            f"{record.median_rank:.0f}\n({record.chance_rank:.0f})",
+        )
+    out.print(found)
 
 
 def recipes(shipped: Mapping[str, Recipe]) -> None:

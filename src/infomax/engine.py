@@ -177,8 +177,12 @@ def check(contexts: Contexts, train: TrainSpec) -> None:
         )
 
 
-def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> None:
+def set_up(
+    model: Model, study: Study, contexts: Contexts, train: TrainSpec, state: State | None = None
+) -> None:
     """Start the encoders that ask for it, and size every layer on a first batch, from the seed.
+
+    With a state, what was learned and every size come from there instead.
 
     Raises:
         InfomaxError: signals that are not finite, sizes that do not fit.
@@ -192,19 +196,28 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
                 got="NaN or infinite values",
                 fix="clean the data, or leave those contexts out",
             )
-    try:
-        with torch.no_grad():
+    if state is not None:
+        checkpoint.unpack(state.tensors, model)
+    with torch.no_grad(), fitting():
+        if state is None:
             start(study.views.values(), contexts, train.seed)
-            values = evaluate(study.views.values(), batch.signals, present(batch))
-            check_steps(model.objective, values, contexts)
-            model.loss(model(batch.signals, present(batch)))
+        values = evaluate(study.views.values(), batch.signals, present(batch))
+        check_steps(model.objective, values, contexts)
+        model.loss(model(batch.signals, present(batch)))
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Turn what torch says of sizes that do not fit into words about the recipe."""
+    try:
+        yield
     except (RuntimeError, ZeroDivisionError, IndexError) as error:
         raise InfomaxError(
             wanted="views, encoders and critics that fit the signals",
             got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
             fix="look at the sizes in the recipe: slices, widths, stages",
         ) from None
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

@@ -108,13 +108,14 @@ def metric_of(
         values = [float(edge.bound.value(*m.terms, **m.keywords)) for m in measured]
         terms.append(
             MetricTerm(
-                between=(str(edge.a), str(edge.b)),
+                between=tuple(map(str, edge.views)),
                 bound=edge.bound.name.lower(),
                 side=edge.bound.side,
                 nats=_mean(values, [m.contexts for m in measured]),
                 ceiling=ceiling(edge, measured),
             )
         )
+    # an edge that no batch has two contexts for says nothing, and must not hide what others say
     valued = [p for p in zip(model.objective.terms, terms, strict=True) if p[1].nats == p[1].nats]
     total = sum(term.weight * found.nats for term, found in valued)
     return Metric(

@@ -31,7 +31,9 @@ class Pairs:
         contexts: how many contexts there are.
         positives: column of each row's positive, or None for column i.
         rows: the context each row belongs to, or None where contexts lead the matrices.
-        columns: the context each column belongs to, likewise.
+        columns: the context each column belongs to, likewise; ``[m, members]`` where a candidate is
+            a tuple made of several contexts.
+        mask: which candidates count for each anchor, or None where all do.
     """
 
     x: Float[Tensor, "... n dx"]
@@ -39,7 +41,8 @@ class Pairs:
     contexts: int
     positives: Int[Tensor, " n"] | None = None
     rows: Int[Tensor, " n"] | None = None
-    columns: Int[Tensor, " m"] | None = None
+    columns: Int[Tensor, "m *members"] | None = None
+    mask: Bool[Tensor, "_ _"] | None = None
 
     def select(self, contexts: Bool[Tensor, " contexts"]) -> tuple[Any, Any, Tensor | None]:
         """Return the rows, the columns and the new positives of the contexts marked."""
@@ -48,6 +51,8 @@ class Pairs:
         if self.rows is None or self.columns is None:
             return contexts, slice(None), None
         rows, columns = contexts[self.rows], contexts[self.columns]
+        if columns.ndim == 2:  # a tuple stays if all its contexts do
+            columns = columns.all(1)
         if self.positives is None:
             return rows, columns, None
         renumbered = columns.cumsum(0) - 1
@@ -151,3 +156,35 @@ def _matched(x: Tensor, y: Tensor, positions: Positions) -> tuple[Tensor, Tensor
             fix="use positions: all, or tap two stages of the same size",
         )
     return x, y
+
+
+def tuples(n: int, others: int, device: torch.device | None = None) -> Int[Tensor, "m members"]:
+    """Contexts that the candidates of an n-way edge are made of: n true tuples, n shuffled ones.
+
+    A candidate has one member of each of the `others` views. Of the true ones all come from one
+    context; of the shuffled ones each from another (view u is rolled by u), so they are draws of
+    the product of the marginals. Contexts come in random order: a roll is as good as a shuffle,
+    never joins two members of one context, and repeats.
+
+    Example:
+        >>> tuples(3, 2).tolist()
+        [[0, 0], [1, 1], [2, 2], [0, 1], [1, 2], [2, 0]]
+    """
+    contexts = torch.arange(n, device=device)
+    rolled = torch.stack([contexts.roll(-shift) for shift in range(others)], 1)
+    return torch.cat([contexts[:, None].expand(n, others), rolled])
+
+
+def fair(members: Int[Tensor, "m members"]) -> Bool[Tensor, "n m"]:
+    """Which of the `tuples` count for each anchor: its own, and those it has no part in.
+
+    K = n - others + 1 of them, its own included.
+
+    Example:
+        >>> fair(tuples(4, 2)).sum(1).tolist()
+        [3, 3, 3, 3]
+    """
+    n = len(members) // 2
+    anchors = torch.arange(n, device=members.device)
+    foreign = (members[None, n:] != anchors[:, None, None]).all(2)
+    return torch.cat([torch.eye(n, dtype=torch.bool, device=members.device), foreign], 1)

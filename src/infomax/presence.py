@@ -118,12 +118,12 @@ def _reached(
     return {view: np.concatenate(masks) for view, masks in parts.items()}
 
 
-def check(objective: Objective, found: Census, judged: View) -> None:
+def check(objective: Objective, found: Census, *judged: View) -> None:
     """Refuse views that no context has, and edges between views that hardly occur together.
 
     Raises:
         InfomaxError: a window past the end of every recording; fewer than four contexts of a split
-            that have both ends of an edge, or the view that is judged.
+            that have both ends of an edge, or a view that is judged.
     """
     contexts = found.contexts
     for view in found.masks["train"]:
@@ -133,14 +133,15 @@ def check(objective: Objective, found: Census, judged: View) -> None:
                 got=f"none: all {found.count(*view.path[:-1])} end before",
                 fix="let it end earlier, or read more of each (data.signals.NAME.seconds)",
             )
-    for ends in (*(term.edge.ends for term in objective.terms), (judged,)):
+    for ends in (*(term.edge.ends for term in objective.terms), *((view,) for view in judged)):
         for split in SPLITS:
             having = int(found.having(split, *ends).sum())
-            if having >= FEWEST:
+            needed = max(FEWEST, len(ends))
+            if having >= needed:
                 continue
             alone = [f"{int(found.having(split, view).sum())} have '{view}'" for view in ends]
             raise InfomaxError(
-                wanted=f"{FEWEST} or more contexts in the {split} split of {contexts.name} with "
+                wanted=f"{needed} or more contexts in the {split} split of {contexts.name} with "
                 + " and ".join(f"'{view}'" for view in ends),
                 got=f"{having} (of {contexts.count(split)}, " + ", ".join(alone) + ")",
                 fix="take that edge out, or bring contexts that have its views together",
@@ -187,7 +188,8 @@ def sample(objective: Objective, contexts: Contexts, size: int) -> Batch:
         more = contexts.take("train", place)
         for index, having in _together(objective, more).items():
             if index in short:
-                rows += [place[i] for i in np.flatnonzero(having)[:2].tolist()]
+                most = len(objective.terms[index].edge.ends)
+                rows += [place[i] for i in np.flatnonzero(having)[:most].tolist()]
         batch = contexts.take("train", rows)
         short = _lacking(objective, batch)
     if short:
@@ -202,7 +204,9 @@ def sample(objective: Objective, contexts: Contexts, size: int) -> Batch:
 
 
 def _lacking(objective: Objective, batch: Batch) -> set[int]:
-    return {index for index, m in _together(objective, batch).items() if m.sum() < 2}
+    """Edges that a batch has too few contexts for: a tuple of others needs as many as views."""
+    found = _together(objective, batch)
+    return {index for index, m in found.items() if m.sum() < len(objective.terms[index].edge.ends)}
 
 
 @torch.no_grad()

@@ -31,6 +31,7 @@ class Bound:
     gives the same bound at those settings; two bounds with one name and settings are equal.
     `conditional`: log_r may be another view's posterior of the same variable, and the value then
     lies on the same side of the information that is conditional on that view.
+    two_sided: columns are anchors too, so they must stand for contexts as rows do.
 
     Errors: InfomaxError for a setting that the bound does not have.
 
@@ -52,6 +53,7 @@ class Bound:
     conditional: bool = False
     settings: tuple[tuple[str, float | None], ...] = ()
     remake: Callable[..., Bound] | None = field(default=None, compare=False, repr=False)
+    two_sided: bool = False
 
     def __call__(self, **settings: float) -> Bound:
         """Return the same bound at these settings."""

@@ -52,6 +52,7 @@ SymmetricInfoNCE = Bound(
     value=_two_sided,
     ceiling=math.log,
     tiled=partial(_minus_tiled, partial(tiled.infonce, two_sided=True)),
+    two_sided=True,
 )
 NWJ = Bound(
     name="NWJ",

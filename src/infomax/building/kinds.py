@@ -18,6 +18,7 @@ from infomax.bounds import Bound
 from infomax.recipe import Part, explained
 
 ENCODERS = {
+    "bag": encoders.Bag,
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
     "gru": encoders.GRU,
@@ -47,6 +48,9 @@ CRITICS = {
     "joint": critics.Joint,
     "separable": critics.Separable,
 }
+CRITICS_OF_MANY = {
+    "multilinear": critics.Multilinear,
+}
 MARGINALS = {
     "flow": posteriors.FlowMarginal,
     "gaussian": posteriors.GaussianMarginal,
@@ -75,9 +79,12 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
         )
     constructor = kinds[kind]
     target = constructor if inspect.isfunction(constructor) else constructor.__init__
-    hints = get_type_hints(target)
+    try:
+        hints = get_type_hints(target)
+    except NameError:  # of code that is not ours: a name that only a type checker knows
+        hints = {}
     fields: dict[str, Any] = {
-        name: (hints[name], ... if p.default is p.empty else p.default)
+        name: (hints.get(name, Any), ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(target).parameters.items()
         if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)  # nn.Module's own
     }

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 from torch import nn
 
 from infomax._errors import InfomaxError
+from infomax.building.code import code_of, own_encoder
 from infomax.building.graph import views_of
 from infomax.building.kinds import (
     CRITICS,
+    CRITICS_OF_MANY,
     ENCODERS,
     MARGINALS,
     known,
     make,
     named_bound,
 )
-from infomax.objective import I, Objective
-from infomax.recipe import EdgeSpec, Recipe
+from infomax.objective import TC, I, Objective
+from infomax.recipe import EdgeSpec, Part, Recipe
 from infomax.views import View
 
 
@@ -32,8 +35,12 @@ class Study:
     encoders: Mapping[str, nn.Module]
 
 
-def build(recipe: Recipe) -> Study:
+def build(recipe: Recipe, *, allow_code: bool = False) -> Study:
     """Make the graph of views and the objective of a recipe; its seed decides the first weights.
+
+    Args:
+        recipe: what to make.
+        allow_code: whether encoders named as ``python: package.module:Class`` may be imported.
 
     Raises:
         InfomaxError: an unknown kind, encoder or view, an option that does not fit, a cycle.
@@ -46,7 +53,8 @@ def build(recipe: Recipe) -> Study:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.train.seed)
         modules = {
-            name: make(ENCODERS, part, f"encoders.{name}") for name, part in recipe.encoders.items()
+            name: _encoder(part, f"encoders.{name}", allow_code)
+            for name, part in recipe.encoders.items()
         }
     views = views_of(recipe, modules)
     objective = Objective()
@@ -55,9 +63,18 @@ def build(recipe: Recipe) -> Study:
     for index, spec in enumerate(recipe.minimize):
         objective = objective - spec.weight * _edge(spec, views, f"minimize.{index}")
     objective.check()
-    known(recipe.evaluate.view, views, "evaluate.view", "a view")
-    _trained(views[recipe.evaluate.view], objective)
+    for name in recipe.evaluate.named:
+        known(name, views, "evaluate", "a view")
+        _trained(views[name], objective)
     return Study(objective, views, modules)
+
+
+def _encoder(part: Part, where: str, allow_code: bool) -> nn.Module:
+    code = code_of(part)
+    if code is not None:
+        return own_encoder(*code, where, allow_code=allow_code)
+    made: nn.Module = make(ENCODERS, part, where)
+    return made
 
 
 def _trained(judged: View, objective: Objective) -> None:
@@ -70,15 +87,44 @@ def _trained(judged: View, objective: Objective) -> None:
     ]
     if idle:
         raise InfomaxError(
-            wanted="evaluate.view: a view by encoders that an edge trains",
+            wanted="evaluate: views by encoders that an edge trains",
             got=f"'{judged}', by way of '{idle[0]}', whose encoder is on no edge",
             fix="judge another view, or add an edge",
         )
 
 
 def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
+    """The term, or terms, that one entry of a recipe stands for."""
     for end in spec.between:
         known(end, views, f"{where}.between", "a view")
+    if spec.given is not None:
+        known(spec.given, views, f"{where}.given", "a view")
+    ends = [views[end] for end in spec.between]
+    if len(ends) > 2 and spec.edges == "joint":
+        return _joint(spec, ends, where)
+    given = None if spec.given is None else views[spec.given]
+    pairs = combinations(ends, 2)
+    return sum((_pair(spec, a, b, given, where) for a, b in pairs), Objective())
+
+
+def _joint(spec: EdgeSpec, ends: list[View], where: str) -> Objective:
+    of_pairs = {"marginal": spec.marginal, "ahead": spec.ahead, "given": spec.given}
+    given = [f"{key}: {value}" for key, value in of_pairs.items() if value is not None]
+    given += [f"positions: {spec.positions}"] * (spec.positions != "all")
+    given += [f"negatives: {spec.negatives}"] * (spec.negatives != "batch")
+    if given:
+        raise InfomaxError(
+            wanted=f"{where}: bound, critic and weight of one edge of {len(ends)} views",
+            got=", ".join(given),
+            fix="take these out, or write `edges: all-pairs`: an edge for each pair",
+        )
+    part = spec.critic or "multilinear"
+    options = {"kind": part} if isinstance(part, str) else dict(part)
+    critic = make(CRITICS_OF_MANY, {"views": len(ends), **options}, f"{where}.critic")
+    return TC(*ends, bound=named_bound(spec.bound, f"{where}.bound"), critic=critic)
+
+
+def _pair(spec: EdgeSpec, a: View, b: View, given: View | None, where: str) -> Objective:
     bound = named_bound(spec.bound, f"{where}.bound")
     kinds = MARGINALS if bound.needs == "densities" else CRITICS
     key, other = ("marginal", "critic") if bound.needs == "densities" else ("critic", "marginal")
@@ -88,10 +134,7 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
             got=f"`{other}`",
             fix=f"take `{other}` out, or choose another bound",
         )
-    if spec.given is not None:
-        known(spec.given, views, f"{where}.given", "a view")
     part = getattr(spec, key)
-    a, b = (views[end] for end in spec.between)
     steps = spec.ahead if isinstance(spec.ahead, list) else [spec.ahead]
     objective = Objective()
     for ahead in steps:
@@ -104,7 +147,7 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
             critic=module,
             positions=positions,
             negatives=spec.negatives,
-            given=None if spec.given is None else views[spec.given],
+            given=given,
         )
         objective = objective + (1 / len(steps)) * edge
     return objective

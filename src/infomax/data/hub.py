@@ -1,7 +1,8 @@
 """`hub`: a data set of the Hugging Face hub, or a local folder, through `datasets`.
 
 Here `datasets` serves: it knows the formats, fetches once, and maps its cache into memory, so
-pictures and sounds are read from it as they are needed and nothing is written elsewhere.
+pictures and sounds are read from it as they are needed and nothing is written elsewhere. With
+`stream` only the first rows are fetched, into memory, and the report says how many contexts.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def hub(spec: DataSpec) -> Table:
     if spec.path.startswith(("/", ".", "~")):  # a folder; do not ask the hub for it
         existing(spec.path, "hub", folder=True)
     try:
-        found: Any = datasets.load_dataset(str(Path(spec.path).expanduser()))
+        found: Any = datasets.load_dataset(str(Path(spec.path).expanduser()), streaming=spec.stream)
+        if spec.stream:
+            found = {name: _first(part, spec.limit) for name, part in found.items()}
     # the client raises its own, httpx's, fsspec's and the operating system's errors
     except Exception as error:
         raise InfomaxError(
@@ -72,6 +75,17 @@ def hub(spec: DataSpec) -> Table:
         table = frame_table(frame, cells, spec, Path(), f"hub:{spec.path}")
         return Table(table.size, table.read, table.labels, table.group, np.array(sides))
     return frame_table(frame, cells, spec, Path(), f"hub:{spec.path}")
+
+
+def _first(rows: datasets.IterableDataset, limit: int | None) -> datasets.Dataset:
+    """The first rows of a stream, media not decoded: all that is fetched."""
+    import datasets
+
+    features = rows.features
+    for name, feature in (features or {}).items():
+        if isinstance(feature, datasets.Image | datasets.Audio):
+            rows = rows.cast_column(name, type(feature)(decode=False))
+    return datasets.Dataset.from_list(list(rows.take(limit)), features=rows.features)
 
 
 def _natural(spec: DataSpec, features: datasets.Features, media: dict[str, Any]) -> DataSpec:

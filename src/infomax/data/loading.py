@@ -15,7 +15,8 @@ from infomax.data.copies import copies
 from infomax.data.folders import audiofolder, imagefolder
 from infomax.data.hub import hub
 from infomax.data.idx import fashion_mnist
-from infomax.data.manifests import csv, parquet
+from infomax.data.manifests import csv, jsonl, parquet
+from infomax.data.shards import webdataset
 from infomax.data.spec import DataSpec, parse_spec
 from infomax.data.splits import split
 from infomax.data.table import Table
@@ -28,6 +29,8 @@ SOURCES: Mapping[str, Callable[[DataSpec], Table]] = {
     "audiofolder": audiofolder,
     "csv": csv,
     "parquet": parquet,
+    "jsonl": jsonl,
+    "webdataset": webdataset,
     "npz": npz,
     "hub": hub,
 }

@@ -1,4 +1,4 @@
-"""`csv` and `parquet`: a manifest whose columns are pictures, sounds, texts and numbers.
+"""`csv`, `parquet` and `jsonl`: a manifest whose columns are pictures, sounds, texts and numbers.
 
 Read with pandas, whole: a manifest is small beside what it names, types are found over all rows,
 and nothing is copied to a cache. An empty cell is a missing signal.
@@ -56,6 +56,18 @@ def parquet(spec: DataSpec) -> Table:
         frame = pd.read_parquet(file)
     except (ValueError, OSError) as error:  # pyarrow's errors are ValueErrors
         raise _unreadable(file, "Parquet", error) from error
+    return frame_table(frame, {}, spec, file.parent, str(spec.path))
+
+
+def jsonl(spec: DataSpec) -> Table:
+    """A manifest of one JSON object a line; paths in it are relative to it."""
+    import pandas as pd
+
+    file = existing(spec.path, "jsonl")
+    try:
+        frame = pd.read_json(file, lines=True, dtype=False, convert_dates=False)
+    except (ValueError, OSError) as error:
+        raise _unreadable(file, "JSON", error) from error
     return frame_table(frame, {}, spec, file.parent, str(spec.path))
 
 

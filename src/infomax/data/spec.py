@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from infomax._errors import InfomaxError
 
@@ -91,7 +91,8 @@ class DataSpec(_Strict):
     kept; it is only not judged by that label. No group is ever on two sides.
     `split` is a column that holds train / validation / test, or a `SplitSpec`. What is not given
     is drawn: `test` and `validation` are fractions of the contexts it is drawn from, and `seed`
-    decides which. `limit` keeps that many contexts, drawn at random, for quick trials.
+    decides which. `limit` keeps that many contexts, drawn at random, for quick trials. `stream`
+    (hub) fetches no more than about `limit` rows: the first ones of each split, so not at random.
 
     Example:
         >>> words = {"kind": "text", "column": "text_en"}
@@ -110,6 +111,13 @@ class DataSpec(_Strict):
     test: float = Field(default=0.2, gt=0, lt=0.9)
     seed: int = Field(default=0, ge=0)
     limit: PositiveInt | None = None
+    stream: bool = False
+
+    @model_validator(mode="after")
+    def _stream_ends(self) -> DataSpec:
+        if self.stream and (self.source != "hub" or self.limit is None):
+            raise ValueError("stream is for the source hub and needs a limit: so many rows")
+        return self
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 Any ``nn.Module`` serves in Python; these are the ones a recipe can name.
 """
 
+from infomax.encoders.bag import Bag
 from infomax.encoders.conv import ConvNet
 from infomax.encoders.mlp import MLP
 from infomax.encoders.resnet import ResNet
 from infomax.encoders.sequence import GRU, Pool, Series
 from infomax.encoders.sound import LogMel, Waveform
 
-__all__ = ["GRU", "MLP", "ConvNet", "LogMel", "Pool", "ResNet", "Series", "Waveform"]
+__all__ = ["GRU", "MLP", "Bag", "ConvNet", "LogMel", "Pool", "ResNet", "Series", "Waveform"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from infomax._errors import InfomaxError
 
 MOST_STAGES = 6
+Norm = Literal["picture", "place"]
 
 
 class ConvNet(nn.Module):
@@ -18,7 +21,10 @@ class ConvNet(nn.Module):
     as wide as the one before. ``pool`` joins the means over a grid of places and the maximum over
     all of them; ``head`` is linear.
     Group normalization, not batch normalization: every picture is encoded by itself, so chunked,
-    distributed and evaluated batches see the same function.
+    distributed and evaluated batches see the same function. Its mean and deviation are of the
+    whole picture, though, and so tell every place something of all others: an edge between places
+    and the whole can live on that alone. For such edges ``norm="place"`` normalizes the channels
+    of each place by itself.
 
     Args:
         width: channels of the first stage.
@@ -27,6 +33,11 @@ class ConvNet(nn.Module):
             the quadrant.
         dim: width of the output; None ends with the pooled features.
         channels: channels of the picture; None takes them from the first batch.
+        norm: what is normalized by itself, a whole ``"picture"`` (in groups of 16 channels) or
+            every ``"place"``.
+
+    Source: Wu & He 2018 (arXiv:1803.08494); layer normalization of places: Ba et al. 2016
+    (arXiv:1607.06450).
 
     Example:
         >>> net = ConvNet(channels=1, width=8, dim=16)
@@ -42,6 +53,7 @@ class ConvNet(nn.Module):
         grid: int = 2,
         dim: int | None = None,
         channels: int | None = None,
+        norm: Norm = "picture",
     ) -> None:
         super().__init__()
         if not 1 <= stages <= MOST_STAGES:
@@ -55,10 +67,10 @@ class ConvNet(nn.Module):
             if channels is None
             else nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
         )
-        self.stage1 = nn.Sequential(stem, group_norm(width), nn.ReLU())
+        self.stage1 = nn.Sequential(stem, normalized(norm, width), nn.ReLU())
         self._stages = ["stage1"]
         for index in range(2, stages + 1):
-            self.add_module(f"stage{index}", _Stage(width, 2 * width))
+            self.add_module(f"stage{index}", _Stage(width, 2 * width, norm))
             self._stages.append(f"stage{index}")
             width *= 2
         self.pool = GridPool(grid)
@@ -75,20 +87,33 @@ class ConvNet(nn.Module):
         return features
 
 
-def group_norm(width: int) -> nn.GroupNorm:
-    """Normalize groups of 16 channels of each picture by itself, or all if there are fewer."""
-    return nn.GroupNorm(max(1, width // 16), width)
+def normalized(norm: Norm, width: int) -> nn.Module:
+    """The normalization of feature maps of so many channels."""
+    return PlaceNorm(width) if norm == "place" else nn.GroupNorm(max(1, width // 16), width)
+
+
+class PlaceNorm(nn.Module):
+    """Layer normalization over the channels of each place of feature maps ``[n, C, H, W]``."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, hidden: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Normalize; channels last in memory make both turns free."""
+        places: Tensor = self.norm(hidden.permute(0, 2, 3, 1))
+        return places.permute(0, 3, 1, 2)
 
 
 class _Stage(nn.Module):
     """Halve the picture, then add what one more convolution sees."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
         super().__init__()
         self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.norm1 = group_norm(outputs)
+        self.norm1 = normalized(norm, outputs)
         self.conv = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = group_norm(outputs)
+        self.norm2 = normalized(norm, outputs)
 
     def forward(self, hidden: Tensor) -> Tensor:
         shrunk = torch.relu(self.norm1(self.down(hidden)))

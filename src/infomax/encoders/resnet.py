@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
-from infomax.encoders.conv import GridPool, group_norm
+from infomax.encoders.conv import GridPool, Norm, normalized
 
 MOST_STAGES = 5
 
@@ -19,7 +19,8 @@ class ResNet(nn.Module):
     halves it and is twice as wide; ``pool`` and ``head`` end it. Two blocks in each of four stages
     are the 18 layers of ResNet-18, one block in each the 10 of ResNet-10.
     Group normalization, not batch normalization, as in `ConvNet`: every picture is encoded by
-    itself, so chunked, distributed and evaluated batches see the same function.
+    itself, so chunked, distributed and evaluated batches see the same function; ``norm="place"``
+    for edges between places and the whole.
 
     Args:
         blocks: residual blocks of each stage.
@@ -27,6 +28,7 @@ class ResNet(nn.Module):
         grid: cells along each side whose means are kept, beside the maximum over all places.
         dim: width of the output; None ends with the pooled features.
         channels: channels of the picture; None takes them from the first batch.
+        norm: what is normalized by itself: the ``"picture"``, or every ``"place"``.
 
     Raises:
         InfomaxError: no stage or too many, or a stage without a block.
@@ -47,6 +49,7 @@ class ResNet(nn.Module):
         grid: int = 1,
         dim: int | None = None,
         channels: int | None = None,
+        norm: Norm = "picture",
     ) -> None:
         super().__init__()
         if not 1 <= len(blocks) <= MOST_STAGES or min(blocks) < 1:
@@ -60,12 +63,12 @@ class ResNet(nn.Module):
             if channels is None
             else nn.Conv2d(channels, width, 3, padding=1, bias=False)
         )
-        self.stem = nn.Sequential(first, group_norm(width), nn.ReLU())
+        self.stem = nn.Sequential(first, normalized(norm, width), nn.ReLU())
         self._stages = [f"stage{index}" for index in range(1, len(blocks) + 1)]
         for index, (name, count) in enumerate(zip(self._stages, blocks, strict=True)):
             wider = width * (2 if index else 1)
-            members = [_Block(width, wider, stride=2 if index else 1)]
-            members += [_Block(wider, wider, stride=1) for _ in range(count - 1)]
+            members = [_Block(width, wider, stride=2 if index else 1, norm=norm)]
+            members += [_Block(wider, wider, stride=1, norm=norm) for _ in range(count - 1)]
             self.add_module(name, nn.Sequential(*members))
             width = wider
         self.pool = GridPool(grid)
@@ -85,16 +88,16 @@ class ResNet(nn.Module):
 class _Block(nn.Module):
     """Two convolutions beside a way past them, which is one convolution where the shape changes."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = group_norm(outputs)
+        self.norm1 = normalized(norm, outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = group_norm(outputs)
+        self.norm2 = normalized(norm, outputs)
         self.past: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             way = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-            self.past = nn.Sequential(way, group_norm(outputs))
+            self.past = nn.Sequential(way, normalized(norm, outputs))
 
     def forward(self, hidden: Tensor) -> Tensor:
         inner = torch.relu(self.norm1(self.conv1(hidden)))

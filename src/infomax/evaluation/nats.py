@@ -11,12 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infomax import diagnostics, heldout
-from infomax._errors import InfomaxError
 from infomax.data import Contexts
 from infomax.objective import Edge, Measured, Model
 from infomax.records import Term
 
 GROUPS = 20
+FEWEST = 4
 TEMPERS = tuple(product((0.0, 0.25, 0.5, 1.0), (0.0, 1.0)))
 
 
@@ -47,12 +47,6 @@ def value_terms(
         zip(model.objective.terms, held, seen, torn, strict=True)
     ):
         edge = term.edge
-        if not value.values:
-            raise InfomaxError(
-                wanted=f"contexts of the {split} split that have both '{edge.a}' and '{edge.b}'",
-                got="none, or one at a time",
-                fix="take that edge out, or bring contexts that have both signals",
-            )
         others = [o for i, o in enumerate(held) if i != index and _same_ends(model, i, index)]
         verdict, why = diagnostics.judge(
             side=edge.bound.side,
@@ -64,9 +58,11 @@ def value_terms(
             rank=rank,
             opposite=[(o.side, o.nats, o.stderr) for o in others],
         )
+        if not value.values:
+            why = f"no batch of {size} held-out contexts has {FEWEST} that have all its views"
         terms.append(
             Term(
-                between=(str(edge.a), str(edge.b)),
+                between=tuple(map(str, edge.views)),
                 bound=edge.bound.name.lower(),
                 side=edge.bound.side,
                 nats=value.nats,
@@ -100,7 +96,7 @@ class _Summary:
 
     def add(self, measured: Measured) -> None:
         value, contexts = self.edge.bound.value, measured.contexts
-        if contexts < 4:  # leaving one out must leave pairs
+        if contexts < FEWEST:  # leaving one out must leave pairs
             return
         groups = torch.arange(contexts) % GROUPS
         kept = (measured.restricted(groups != g) for g in range(GROUPS))
@@ -119,6 +115,8 @@ class _Summary:
 
     @property
     def stderr(self) -> float:
+        if not self.values:
+            return math.nan
         return jackknife(
             torch.tensor([_weighted(v, self.weights) for v in zip(*self.without, strict=True)])
         )
@@ -126,7 +124,8 @@ class _Summary:
     @property
     def ceiling(self) -> float | None:
         known = [top for top in self.ceilings if top is not None]
-        return _weighted(known, self.weights) if len(known) == len(self.weights) else None
+        all_known = known and len(known) == len(self.weights)
+        return _weighted(known, self.weights) if all_known else None
 
 
 def _weighted(values: Sequence[float], weights: Sequence[int]) -> float:
@@ -148,7 +147,7 @@ def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
     claims: list[list[list[float]]] = [[] for _ in model.objective.terms]
     for batch in batches:
         for term, measured, claim in zip(model.objective.terms, batch, claims, strict=True):
-            if measured.contexts > 3:
+            if measured.contexts >= FEWEST:
                 scores = tempered(measured.terms, TEMPERS)
                 value = term.edge.bound.value
                 claim.append([float(value(*t, **measured.keywords)) for t in scores])
@@ -158,7 +157,7 @@ def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
 def _same_ends(model: Model, i: int, j: int) -> bool:
     a, b = model.objective.terms[i].edge, model.objective.terms[j].edge
     same = a.positions == b.positions and a.given is b.given
-    return same and {a.a, a.b} == {b.a, b.b}
+    return same and set(a.views) == set(b.views)
 
 
 def jackknife(without: Float[Tensor, " groups"]) -> float:

@@ -6,7 +6,7 @@ of a batch.
 """
 
 from infomax.objective.edge import Edge, Gather, Measured
-from infomax.objective.formula import I, Objective, Term
+from infomax.objective.formula import TC, I, Objective, Term
 from infomax.objective.model import Model
 
-__all__ = ["Edge", "Gather", "I", "Measured", "Model", "Objective", "Term"]
+__all__ = ["TC", "Edge", "Gather", "I", "Measured", "Model", "Objective", "Term"]

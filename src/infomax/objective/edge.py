@@ -1,4 +1,4 @@
-"""An edge: two views that should share information, and what its bound takes in a batch."""
+"""An edge: views that should share information, and what its bound takes in a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
-from infomax.pairing import Negatives, Pairs, Positions, arrange
+from infomax.pairing import Negatives, Pairs, Positions, arrange, fair, tuples
 from infomax.views import Encode, Slice, Values, View, vectors
 
 Gather = Callable[[Tensor], Tensor]
@@ -19,38 +19,51 @@ Gather = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Edge:
-    """Two views that should share information, and how that is bounded.
+    """Two or more views that should share information, and how that is bounded.
 
     ``critic`` is any module ``(x, y) -> scores``; for a bound on densities (Rate, ...) the second
     view must come from a stochastic encoder and ``critic`` is the marginal r(y), a module with
-    ``log_prob``. With ``given``, another view of b's own space by a stochastic encoder, its
-    posterior takes the marginal's place, and what is bounded is the information between a and b
-    that the context of ``given`` does not already hold:
+    ``log_prob``. Where ``joint``, the edge is about the total correlation of all its views, and
+    ``critic`` a module ``(anchor, x, others) -> scores``. With ``given``, another view of b's own
+    space by a stochastic encoder, its posterior takes the marginal's place, and what is bounded is
+    the information between a and b that the context of ``given`` does not already hold:
 
         ``E[log p(b | a) - log p(b | given)] >= I(a; b | given)``.
 
     Source: Federici et al. 2020 (arXiv:2002.07017), section 3.
     """
 
-    a: View
-    b: View
+    views: tuple[View, ...]
     bound: Bound
     critic: nn.Module
     positions: Positions = "all"
     negatives: Negatives = "batch"
     given: View | None = None
+    joint: bool = False
+
+    @property
+    def a(self) -> View:
+        """The first view."""
+        return self.views[0]
+
+    @property
+    def b(self) -> View:
+        """The second view."""
+        return self.views[1]
 
     def measure(
         self, values: Values, gather: Gather = lambda x: x, *, torn: bool = False
     ) -> Measured:
         """Return what the bound takes: scores of all pairs, or log densities.
 
-        Only contexts that have both ends take part; `gather` joins them across processes.
+        Only contexts that have all ends take part; `gather` joins them across processes.
         ``torn`` pairs each anchor with the next context, so that nothing is shared: the control.
         """
         both = values.together(*self.ends)
         if self.bound.needs == "densities":
             return self._densities(values, both, torn)
+        if self.joint:
+            return self._tuples(values, both, gather, torn)
         x, y = vectors(self.a, values.tensors[self.a]), vectors(self.b, values.tensors[self.b])
         if both is not None:
             x, y = x[both], y[both]
@@ -60,6 +73,34 @@ class Edge:
             return Measured(Pairs(x, y, len(y)), ())
         pairs = arrange(gather(x), gather(y), self.positions, self.negatives)
         return Measured(pairs, (self.critic(pairs.x, pairs.y),))
+
+    def _tuples(self, values: Values, both: Tensor | None, gather: Gather, torn: bool) -> Measured:
+        """Scores ``[views, n, 2 n]``: each view in turn is the anchor of tuples of the others."""
+        ends = [vectors(view, values.tensors[view]) for view in self.views]
+        strange = [str(v) for v, value in zip(self.views, ends, strict=True) if value.ndim != 2]
+        if strange:
+            raise InfomaxError(
+                wanted="one vector a context as each end of an edge of total correlation",
+                got=f"'{strange[0]}', which has positions",
+                fix="end the edge at the output of an encoder that pools",
+            )
+        if both is not None:
+            ends = [value[both] for value in ends]
+        if torn:
+            ends = [value.roll(index, 0) for index, value in enumerate(ends)]
+        ends = [gather(value) for value in ends]
+        n, others = len(ends[0]), len(ends) - 1
+        if n <= others:  # too few for one shuffled tuple: none take part
+            return Measured(Pairs(ends[0], ends[1], 0), ())
+        members = tuples(n, others, ends[0].device)
+        scores = []
+        for anchor, x in enumerate(ends):
+            rest = ends[:anchor] + ends[anchor + 1 :]
+            candidates = [value[members[:, u]] for u, value in enumerate(rest)]
+            scores.append(self.critic(anchor, x, candidates))
+        rows = torch.arange(n, device=members.device)
+        pairs = Pairs(x, candidates[0], n, rows=rows, columns=members, mask=fair(members))
+        return Measured(pairs, (torch.stack(scores),))
 
     def _densities(self, values: Values, both: Tensor | None, torn: bool) -> Measured:
         z = values.tensors[self.b]
@@ -97,12 +138,15 @@ class Edge:
         A bound on densities is about p(b | a), so b must come from a by encoders and slices alone:
         another view, or a draw of an augmentation in between, is not what the posterior is of.
         """
-        if self.a is self.b:
+        twice = [view for view in self.views if self.views.count(view) > 1]
+        if twice:
             raise InfomaxError(
-                wanted="an edge between two views",
-                got=f"'{self.a}' twice",
+                wanted="an edge between different views",
+                got=f"'{twice[0]}' twice",
                 fix="name another view as one of its ends",
             )
+        if self.joint:
+            self._check_joint()
         if self.given is not None and not self.bound.conditional:
             raise InfomaxError(
                 wanted="a bound that may be `given` another view: rate",
@@ -134,6 +178,16 @@ class Edge:
                 fix="leave both out, or choose a bound of a critic",
             )
 
+    def _check_joint(self) -> None:
+        plain = self.positions == "all" and self.negatives == "batch"
+        if self.bound.needs == "densities" or self.bound.two_sided or not plain:
+            raise InfomaxError(
+                wanted="an edge of total correlation with a one-sided bound of a critic (each view "
+                "is an anchor in turn), and nothing said of positions or negatives",
+                got=f"{self.bound.name}, positions: {self.positions}, negatives: {self.negatives}",
+                fix="choose bound: infonce and leave the others out, or write edges: all-pairs",
+            )
+
     @property
     def conditions(self) -> tuple[View, ...]:
         """The view that the information is conditional on, if there is one."""
@@ -141,8 +195,8 @@ class Edge:
 
     @property
     def ends(self) -> tuple[View, ...]:
-        """The views a context must have to take part: both ends, and what is given."""
-        return (self.a, self.b, *self.conditions)
+        """The views a context must have to take part: its own, and what is given."""
+        return (*self.views, *self.conditions)
 
 
 @dataclass(frozen=True)
@@ -154,8 +208,9 @@ class Measured:
 
     @property
     def keywords(self) -> dict[str, Tensor]:
-        """Where the positives are, if not on the diagonal."""
-        return {} if self.pairs.positives is None else {"positives": self.pairs.positives}
+        """Where the positives are, if not on the diagonal; what counts, if not everything."""
+        told = {"positives": self.pairs.positives, "mask": self.pairs.mask}
+        return {name: value for name, value in told.items() if value is not None}
 
     @property
     def contexts(self) -> int:
@@ -166,7 +221,8 @@ class Measured:
         """Return what is left when only the marked contexts take part."""
         rows, columns, positives = self.pairs.select(contexts)
         first, *rest = self.terms
-        pairs = replace(self.pairs, contexts=int(contexts.sum()), positives=positives)
+        mask = None if self.pairs.mask is None else self.pairs.mask[rows][:, columns]
+        pairs = replace(self.pairs, contexts=int(contexts.sum()), positives=positives, mask=mask)
         if self.pairs.rows is None:
             return Measured(pairs, (first[contexts],))
         terms = (first[..., rows, :][..., columns], *(term[rows] for term in rest))
@@ -175,4 +231,6 @@ class Measured:
     @property
     def candidates(self) -> int:
         """K, the number of candidates of an anchor: what a ceiling of log K counts."""
+        if self.pairs.mask is not None:
+            return int(self.pairs.mask.sum(-1).max())
         return self.terms[0].shape[-1]

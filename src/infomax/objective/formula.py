@@ -12,7 +12,7 @@ from torch import nn
 from infomax import bounds
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
-from infomax.critics import Separable
+from infomax.critics import Multilinear, Separable
 from infomax.objective.edge import Edge
 from infomax.pairing import Negatives, Positions
 from infomax.posteriors import StandardNormal
@@ -61,10 +61,11 @@ class Objective:
             term.edge.check()
             wrong = "upper" if term.weight > 0 else "lower"
             if term.weight != 0 and term.edge.bound.side == wrong:
+                ends = " and ".join(map(str, term.edge.views))
                 verb = "maximize" if term.weight > 0 else "minimize"
                 raise InfomaxError(
                     wanted=f"a bound that is tight when you {verb} it",
-                    got=f"{verb} {term.edge.bound.name} between {term.edge.a} and {term.edge.b}, "
+                    got=f"{verb} {term.edge.bound.name} between {ends}, "
                     f"a bound on the {wrong} side",
                     fix="maximize lower bounds (InfoNCE, NWJ, JS), minimize upper ones (Rate)",
                 )
@@ -124,4 +125,41 @@ def I(  # noqa: E743 - the formula's letter
     chosen = bounds.InfoNCE if bound is None else bound
     if critic is None:
         critic = Separable() if chosen.needs == "scores" else StandardNormal()
-    return Objective((Term(1.0, Edge(a, b, chosen, critic, positions, negatives, given)),))
+    return Objective((Term(1.0, Edge((a, b), chosen, critic, positions, negatives, given)),))
+
+
+def TC(*views: View, bound: Bound | None = None, critic: nn.Module | None = None) -> Objective:
+    """Total correlation of two or more views: what they share beyond what any pair shows.
+
+    ``TC(v_1, ..., v_n) = KL(p(v_1, ..., v_n) || p(v_1) ... p(v_n)) >= max_pairs I(v_a; v_b)``.
+    InfoNCE with each view in turn as the anchor x and the tuples y of the others as candidates,
+    negatives from the product of the marginals, is a lower bound with the ceiling log K: with
+    ``r = e^f(x, y_1) / ((1/K) sum_k e^f(x, y_k))`` the bound of Nguyen, Wainwright and Jordan says
+    ``TC >= E_p[log r] + 1 - E_q[r]``, and ``E_q[r] = 1``, for under the product of the marginals
+    the positive is a candidate like any other. A batch of n contexts gives K = n - (views - 2);
+    its shuffled tuples have contexts in common, of which the value shows nothing (as in Symile).
+
+    Args:
+        views: two or more views of one vector a context.
+        bound: how it is bounded; InfoNCE where not said.
+        critic: scores of tuples; multilinear of 128 dimensions where not said.
+
+    Raises:
+        InfomaxError: fewer than two views.
+
+    Source: Saporta et al. 2024, Contrasting with Symile (arXiv:2411.01053);
+    Watanabe 1960.
+
+    Example:
+        >>> from infomax import Context
+        >>> context = Context()
+        >>> TC(*map(context.signal, ("picture", "words", "voice"))).terms[0].edge.bound.name
+        'InfoNCE'
+    """
+    if len(views) < 2:
+        raise InfomaxError(
+            wanted="two or more views", got=f"{len(views)}", fix="name the views that share"
+        )
+    chosen = bounds.InfoNCE if bound is None else bound
+    scored = Multilinear(views=len(views)) if critic is None else critic
+    return Objective((Term(1.0, Edge(views, chosen, scored, joint=True)),))

@@ -18,14 +18,14 @@ WIDTH, HEIGHT = 440.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 14.0, 16.0, 30.0
 MOST_POINTS = 400
 
-Key = tuple[str, str, str, int]
+Key = tuple[tuple[str, ...], str, int]
 
 
 @dataclass(kw_only=True)
 class Curve:
     """One term through training: ``(epoch, nats)`` by split, its ceiling and its test value."""
 
-    between: tuple[str, str]
+    between: tuple[str, ...]
     bound: str
     side: str
     ceiling: float | None = None
@@ -36,10 +36,10 @@ class Curve:
 
 def keyed(terms: Sequence[Term] | Sequence[MetricTerm]) -> list[tuple[Key, Term | MetricTerm]]:
     """Give each term a key: its ends, its bound, and which of those alike it is."""
-    seen: Counter[tuple[str, str, str]] = Counter()
+    seen: Counter[tuple[tuple[str, ...], str]] = Counter()
     out: list[tuple[Key, Term | MetricTerm]] = []
     for term in terms:
-        name = (*term.between, term.bound)
+        name = (tuple(term.between), term.bound)
         out.append(((*name, seen[name]), term))
         seen[name] += 1
     return out
@@ -121,7 +121,6 @@ def draw(curve: Curve, color: int) -> Markup:
         parts.append(_held_out(curve.final, x(last) + 8, y))
     data = {"x": [LEFT, WIDTH - RIGHT - 8, first, last], "train": curve.train}
     data["validation"] = curve.validation
-    a, b = curve.between
     return el(
         "svg",
         {
@@ -129,7 +128,8 @@ def draw(curve: Curve, color: int) -> Markup:
             "class": "curve",
             "style": f"--c:var(--c{color})",
             "role": "img",
-            "aria-label": f"Nats between {a} and {b} by epoch, training and validation",
+            "aria-label": f"Nats between {' and '.join(curve.between)} by epoch, training and "
+            "validation",
             "data-curve": json.dumps(data),
         },
         *parts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ class Folder:
     metrics: Sequence[Metric] = ()
     results: Results | None = None
     atlas: Atlas | None = None
+    neighbours: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
 
 
@@ -76,6 +78,7 @@ def read(run: Path) -> Folder:
         metrics=metrics,
         results=results,
         atlas=_atlas(run / "map.npz", notes),
+        neighbours=_neighbours(run / "neighbours.json", notes),
         notes=notes,
     )
 
@@ -91,6 +94,22 @@ def _recipe(path: Path, notes: list[str]) -> tuple[Mapping[str, Any], str]:
         notes.append(f"recipe.yaml cannot be read: {error}")
         return {}, text
     return (recipe if isinstance(recipe, dict) else {}), text
+
+
+def _neighbours(path: Path, notes: list[str]) -> list[Mapping[str, Any]]:
+    """The searches to look at; whatever is not as we write it is left out, with a note."""
+    if not path.is_file():
+        return []
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = [row for search in found for row in search["queries"]]
+        items = [item for row in rows for item in (row["query"], *row["answers"])]
+        if not all(isinstance(item, dict) for item in items):
+            raise ValueError("an item is not a mapping")
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        notes.append(f"neighbours.json cannot be read, so no answers are shown: {error}")
+        return []
+    return list(found)
 
 
 def _atlas(path: Path, notes: list[str]) -> Atlas | None:

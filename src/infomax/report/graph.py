@@ -29,10 +29,9 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """A term of the objective between two views: its value as text, and a line below it."""
+    """A term of the objective between views: its value as text, and a line below it."""
 
-    a: str
-    b: str
+    ends: tuple[str, ...]
     value: str
     below: str
     color: int

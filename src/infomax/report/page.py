@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from infomax.records import Term, dumps
-from infomax.report import atlas, curves, graph, panels, schematic, words
+from infomax.report import atlas, curves, found, graph, panels, schematic, words
 from infomax.report.folder import Folder, read
 
 COLORS = 8  # --c0 … --c7 in page.css
@@ -85,6 +86,9 @@ def _context(folder: Folder) -> dict[str, Any]:
         "curves": [(c, curves.draw(c, i % COLORS), i % COLORS) for i, c in enumerate(drawn)],
         "terms": [(term, i % COLORS) for i, term in enumerate(terms)],
         "probes": panels.probes(results) if results else [],
+        "retrieval": found.retrieval(results) if results else {},
+        "heat": found.maps(results.map) if results else [],
+        "gallery": found.gallery(folder.neighbours),
         "map": map_data,
         "map_json": _for_script(map_data),
         "reproduce": panels.reproduce(results, folder),
@@ -120,8 +124,7 @@ def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) ->
         amount = words.with_error(term.nats, term.stderr)
         edges.append(
             graph.Edge(
-                a=term.between[0],
-                b=term.between[1],
+                ends=tuple(term.between),
                 value=f"{words.SIGN[term.side]} {amount}",
                 below=f"{factor}{term.bound}"
                 + (f", given {term.given}" if term.given else "")
@@ -132,7 +135,7 @@ def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) ->
         )
     if not edges:
         edges = _planned(folder.recipe)
-    ends = [end for edge in edges for end in (edge.a, edge.b)]
+    ends = [end for edge in edges for end in edge.ends]
     views = graph.nodes(folder.recipe, ends, atlas.thumbnail(folder.atlas))
     if not views:
         return {}
@@ -151,18 +154,21 @@ def _planned(recipe: Mapping[str, Any]) -> list[graph.Edge]:
     for key in ("maximize", "minimize"):
         for item in recipe.get(key) or []:
             between = item.get("between") if isinstance(item, dict) else None
-            if isinstance(between, list) and len(between) == 2:
-                away = key == "minimize"
-                edges.append(
-                    graph.Edge(
-                        a=str(between[0]),
-                        b=str(between[1]),
-                        value="no value yet",
-                        below=str(item.get("bound", ""))
-                        + (f", given {item['given']}" if item.get("given") else "")
-                        + (", minimized" if away else ""),
-                        color=len(edges) % COLORS,
-                        minimized=away,
-                    )
+            if not isinstance(between, list) or len(between) < 2:
+                continue
+            ends = tuple(map(str, between))
+            away = key == "minimize"
+            pairs = item.get("edges") == "all-pairs"
+            edges += [
+                graph.Edge(
+                    ends=tuple(group),
+                    value="no value yet",
+                    below=str(item.get("bound", ""))
+                    + (f", given {item['given']}" if item.get("given") else "")
+                    + (", minimized" if away else ""),
+                    color=(len(edges) + i) % COLORS,
+                    minimized=away,
                 )
+                for i, group in enumerate(combinations(ends, 2) if pairs else [ends])
+            ]
     return edges

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infomax.records import Probe, Results
-from infomax.report import words
+from infomax.report import found, words
 from infomax.report.folder import Folder
 
 
@@ -30,14 +30,14 @@ def facts(results: Results | None) -> list[str]:
 
 
 def tiles(results: Results) -> list[dict[str, Any]]:
-    """Choose the up to four numbers to see first."""
+    """Choose the few numbers to see first."""
     tiles: list[dict[str, Any]] = []
     term = words.main(results.terms)
     if term is not None:
         ceiling = term.ceiling if term.ceiling and math.isfinite(term.ceiling) else None
         tiles.append(
             {
-                "name": f"{term.between[0]} ↔ {term.between[1]}",
+                "name": " ↔ ".join(term.between),
                 "value": f"{words.SIGN[term.side]} {words.nats(term.nats, term.stderr)}",
                 "unit": "nats",
                 "below": words.error(term.nats, term.stderr) + words.SIDES[term.side],
@@ -58,6 +58,20 @@ def tiles(results: Results) -> list[dict[str, Any]]:
                 "share": probe.learned,
                 "of": f"linear probe of {probe.view}",
                 "marks": [v for v in (probe.raw, probe.untrained) if math.isfinite(v)],
+            }
+        )
+    search = next((r for r in results.retrieval if r.baseline is None and 1 in r.recall), None)
+    if search is not None:
+        luck = search.chance.get(1)
+        tiles.append(
+            {
+                "name": f"{search.source} → {search.target}",
+                "value": words.percent(search.recall[1]).removesuffix("\u00a0%"),
+                "unit": "%",
+                "below": "" if luck is None else f"chance {words.percent(luck)}",
+                "share": search.recall[1],
+                "of": f"found first among {search.candidates:,}",
+                "marks": [] if luck is None else [luck],
             }
         )
     shape = results.representation
@@ -95,7 +109,8 @@ def sentences(results: Results) -> list[str]:
     term = words.main(results.terms)
     out = words.meaning(term) if term else []
     linear = [p for p in results.probes if p.metric == "accuracy"] or list(results.probes)[:2]
-    return out + [words.probe_sentence(p, held_out(results)) for p in linear[:2]]
+    out += [words.probe_sentence(p, held_out(results)) for p in linear[:2]]
+    return out + found.sentence(results)
 
 
 def probes(results: Results) -> list[dict[str, Any]]:
@@ -109,6 +124,12 @@ def probes(results: Results) -> list[dict[str, Any]]:
         for probe in members:
             classifier = words.method(probe).removeprefix("a ")
             bars = [("raw input", probe.raw), ("untrained", probe.untrained)]
+            more = (
+                ("one class", probe.majority),
+                ("PCA of raw", probe.pca),
+                ("linear CCA", probe.cca),
+            )
+            bars = [bar for bar in more if math.isfinite(bar[1])] + bars
             rows.append(
                 {
                     "title": f"{classifier}, {words.labels(probe)}",
@@ -116,7 +137,8 @@ def probes(results: Results) -> list[dict[str, Any]]:
                     "stderr": words.probe_error(probe, held_out(results)),
                 }
             )
-        out.append({"view": view, "label": label, "rows": rows})
+        notes = list(dict.fromkeys(note for probe in members for note in probe.notes))
+        out.append({"view": view, "label": label, "rows": rows, "notes": notes})
     return out
 
 

@@ -39,7 +39,7 @@ NARROW = Size(columns=False, step=16, card=138, height=40, row=52, lane=11, labe
 
 def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "") -> Markup:
     """Draw the graph as one SVG; ``root`` is a line below the word context."""
-    ends = {end for edge in edges for end in (edge.a, edge.b)}
+    ends = {end for edge in edges for end in edge.ends}
     at = places(views, ends, size.columns)
     size = _fitted(size, at, edges)
     context = 104.0 if size.columns else size.card
@@ -57,7 +57,7 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
     cards = [_root(box(ROOT), root, size)]
     cards += [_card(v, box(v.name), size, v.name in ends) for v in views]
     height = max(bottom, max(row for _, row in at.values()) * size.row + size.row)
-    told = "; ".join(f"{e.a} and {e.b}: {e.value} ({e.below})" for e in edges)
+    told = "; ".join(f"{' and '.join(e.ends)}: {e.value} ({e.below})" for e in edges)
     return el(
         "svg",
         {
@@ -79,8 +79,8 @@ def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -
     wide, small = (7.8, 6.6) if size.columns else (7.4, 5.9)
     longest = [max(len(e.value) * wide, len(e.below) * small) for e in edges]
     size = replace(size, label=max([size.label if edges else 0.0, *longest]))
-    rows = [sorted((float(at[e.a][1]), float(at[e.b][1]))) for e in edges]
-    bends = max(lanes([(low, high) for low, high in rows]), default=0) * size.lane
+    rows = [sorted(float(at[end][1]) for end in e.ends) for e in edges]
+    bends = max(lanes([(row[0], row[-1]) for row in rows]), default=0) * size.lane
     depth = max(1, *(depth for depth, _ in at.values()))
     if not size.columns:
         left = PHONE - 34 - bends - size.label - depth * size.step
@@ -151,25 +151,31 @@ def _brackets(
     """Draw the edges; returns them, the width of the drawing and where the last label ends."""
     uses: dict[str, list[int]] = {}
     for i, edge in enumerate(edges):
-        for end in (edge.a, edge.b):
+        for end in edge.ends:
             uses.setdefault(end, []).append(i)
 
-    def attach(name: str, i: int, second: bool) -> tuple[float, float]:
+    def attach(name: str, i: int, again: int) -> tuple[float, float]:
         left, y, width = box(name)
         mine = uses[name]
-        k = mine.index(i) + (1 if second else 0)
+        k = mine.index(i) + again
         apart = min(9.0, (size.height - 12) / max(1, len(mine) - 1))
         return left + width, y + (k - (len(mine) - 1) / 2) * apart
 
-    tips = [(attach(e.a, i, False), attach(e.b, i, e.a == e.b)) for i, e in enumerate(edges)]
-    spans = [(min(a[1], b[1]), max(a[1], b[1])) for a, b in tips]
+    tips = [
+        sorted(
+            (attach(end, i, edge.ends[:k].count(end)) for k, end in enumerate(edge.ends)),
+            key=lambda tip: tip[1],
+        )
+        for i, edge in enumerate(edges)
+    ]
+    spans = [(ends[0][1], ends[-1][1]) for ends in tips]
     lane = lanes(spans)
     first = right + (26 if size.columns else 18)
     label = first + (max(lane, default=0)) * size.lane + (20 if size.columns else 13)
     rows = spread([(low + high) / 2 for low, high in spans], 40, 20)
     out = []
     for i, edge in enumerate(edges):
-        (ax, ay), (bx, by) = tips[i]
+        (ax, ay), *between, (bx, by) = tips[i]
         x, y, mid = first + lane[i] * size.lane, rows[i], sum(spans[i]) / 2
         bend = 7 if by - ay >= 0 else -7
         bend = int(max(-abs(by - ay) / 2, min(abs(by - ay) / 2, bend)))
@@ -177,7 +183,7 @@ def _brackets(
         line = (
             f"M{ax:.1f} {ay:.1f}H{x - turn:.1f}q{turn} 0 {turn} {bend}V{by - bend:.1f}"
             f"q0 {bend} {-turn} {bend}H{bx:.1f}"
-        )
+        ) + "".join(f"M{to:.1f} {at:.1f}H{x:.1f}" for to, at in between)
         leader = (
             f"M{x:.1f} {mid:.1f}C{label - 8:.1f} {mid:.1f} {x:.1f} {y:.1f} {label - 5:.1f} {y:.1f}"
         )
@@ -188,11 +194,10 @@ def _brackets(
                     "class": "edge" + (" minimized" if edge.minimized else ""),
                     "style": f"--c:var(--c{edge.color})",
                 },
-                el("title", {}, f"{edge.a} and {edge.b}: {edge.value}, {edge.below}"),
+                el("title", {}, f"{' and '.join(edge.ends)}: {edge.value}, {edge.below}"),
                 el("path", {"d": line}),
                 el("path", {"d": leader, "class": "leader"}),
-                el("circle", {"cx": ax, "cy": ay, "r": 3}),
-                el("circle", {"cx": bx, "cy": by, "r": 3}),
+                *(el("circle", {"cx": to, "cy": at, "r": 3}) for to, at in tips[i]),
                 el("text", {"x": label, "y": y - 1, "class": "value"}, edge.value),
                 el("text", {"x": label, "y": y + 14, "class": "made"}, edge.below),
             )

@@ -69,8 +69,9 @@ def percent(value: float | None) -> str:
 
 
 def pair(term: Term) -> str:
-    """Name the two ends of an edge, and the view that their information is conditional on."""
-    return " and ".join(term.between) + (f" (given {term.given})" if term.given else "")
+    """Name the ends of an edge, and the view that their information is conditional on."""
+    *others, last = term.between
+    return f"{', '.join(others)} and {last}" + (f" (given {term.given})" if term.given else "")
 
 
 def headline(results: Results | None) -> str:
@@ -105,9 +106,16 @@ def meaning(term: Term) -> list[str]:
     if not math.isfinite(term.nats):
         return ["The value is not a number: training or evaluation went wrong."]
     if not shows_nothing(term) and term.side != "upper" and term.verdict != "crossed":
+        many = len(term.between) > 2
+        seen = "the true others together" if many else "its true partner"
         out.append(
-            f"Seeing one of the two makes its true partner {WORDS[term.side]} "
-            f"{_factor(math.exp(term.nats))} times more likely (geometric mean)."
+            f"Seeing one of the {len(term.between) if many else 'two'} makes {seen} "
+            f"{WORDS[term.side]} {_factor(math.exp(term.nats))} times more likely (geometric mean)"
+            + (
+                " than drawn each by itself: their total correlation, what pairs show and more."
+                if many
+                else "."
+            )
         )
     if term.ceiling is not None and math.isfinite(term.ceiling) and term.ceiling > 0:
         out.append(
@@ -158,9 +166,11 @@ def labels(probe: Probe) -> str:
 
 def method(probe: Probe) -> str:
     """Name the classifier of a probe."""
-    return {"accuracy": "a linear probe", "knn_accuracy": "k-nearest-neighbours"}.get(
-        probe.metric, probe.metric
-    )
+    return {
+        "accuracy": "a linear probe",
+        "balanced_accuracy": "a linear probe, classes counted alike",
+        "knn_accuracy": "k-nearest-neighbours",
+    }.get(probe.metric, probe.metric)
 
 
 def _gain(learned: float, baseline: float, of: str, error: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    allow_code: bool = False,
     watch: engine.Watch = lambda done, total, words: None,
     say: Say = _quiet,
     note: Say = _quiet,
@@ -41,6 +42,7 @@ def train(
         chosen: the recipe, from `recipe.read`.
         out: the run folder; it must not hold a run, unless ``resume``.
         resume: go on from the folder's last saved state.
+        allow_code: import encoders of the user's own that the recipe names.
         watch: told of every training step.
         say: told what is being done otherwise.
         note: told, once, which views some contexts are too short for.
@@ -61,16 +63,15 @@ def train(
         )
     say("loading data")
     contexts = data.load(chosen.data)
-    study = building.build(chosen)
+    study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
-    evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
-    for words in _too_short(study, contexts, study.views[chosen.evaluate.view]):
+    for words in _too_short(study, contexts, chosen.evaluate.views):
         note(words)
     model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    if resume:
-        engine.resumable(out, contexts)
+    state = engine.resumable(out, contexts) if resume else None
+    engine.set_up(model, study, contexts, chosen.train, state)
+    evaluation.check(chosen, study, contexts)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -86,10 +87,13 @@ def train(
         tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
         facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
         checkpoint.save(out / "model.safetensors", State(tensors, facts))
-        return _evaluate(chosen, trained.model, study, contexts, out, started, say)
+        untrained = building.build(chosen, allow_code=allow_code)
+        return _evaluate(chosen, trained.model, study, untrained, contexts, out, started, say)
 
 
-def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Results:
+def evaluate(
+    run: Path, source: str | None = None, *, allow_code: bool = False, say: Say = _quiet
+) -> Results:
     """Evaluate a run again, on its own data or on other data.
 
     Results on its own data replace ``results.json``; on other data they are only returned, and
@@ -104,11 +108,15 @@ def evaluate(run: Path, source: str | None = None, *, say: Say = _quiet) -> Resu
         chosen = chosen.model_copy(update={"data": data.override(chosen.data, source)})
     say("loading data")
     contexts = data.load(chosen.data)
-    model, study = load(run, contexts, chosen, own=source is None)
-    return _evaluate(chosen, model, study, contexts, None if source else run, started, say)
+    model, study = load(run, contexts, chosen, own=source is None, allow_code=allow_code)
+    untrained = building.build(chosen, allow_code=allow_code)
+    out = None if source else run
+    return _evaluate(chosen, model, study, untrained, contexts, out, started, say)
 
 
-def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
+def embed(
+    run: Path, source: str, view: str, *, allow_code: bool = False
+) -> tuple[np.ndarray, Contexts]:
     """One view of every context of some data, in the order of the source.
 
     Only the signal of that view is read: the data need no label and no other signal.
@@ -119,7 +127,7 @@ def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     """
     chosen = of(run)
     state = checkpoint.load(run / "model.safetensors")
-    study = building.build(chosen)
+    study = building.build(chosen, allow_code=allow_code)
     if view not in study.views:
         raise InfomaxError(
             wanted="--view: a view of the run (" + ", ".join(study.views) + ")",
@@ -132,15 +140,17 @@ def embed(run: Path, source: str, view: str) -> tuple[np.ndarray, Contexts]:
     alone = {"signals": signals, "label": None, "group": None, "split": None}
     contexts = data.load(spec.model_copy(update=alone), whole=True)
     _signals({view: node}, contexts)
-    with torch.no_grad():  # sizes every layer
-        views.evaluate([node], contexts.take("all", [0]).signals)
     for name, module in study.encoders.items():
         if any(module is used for _, used in node.encoders):
             checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
+    with torch.no_grad(), engine.fitting():
+        views.evaluate([node], contexts.take("all", [0]).signals)
     return evaluation.embed(node, contexts, "all"), contexts
 
 
-def load(run: Path, contexts: Contexts, chosen: Recipe, *, own: bool) -> tuple[Model, Study]:
+def load(
+    run: Path, contexts: Contexts, chosen: Recipe, *, own: bool, allow_code: bool = False
+) -> tuple[Model, Study]:
     """The trained model of a run, ready for these contexts, and its views by name.
 
     ``own``: the contexts are the run's own; they must then be split as they were in training.
@@ -148,11 +158,10 @@ def load(run: Path, contexts: Contexts, chosen: Recipe, *, own: bool) -> tuple[M
     state = checkpoint.load(run / "model.safetensors")
     if own:
         checkpoint.same_data(state, contexts.fingerprint, contexts.name)
-    study = building.build(chosen)
+    study = building.build(chosen, allow_code=allow_code)
     _signals(study.views, contexts)
     model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    checkpoint.unpack(state.tensors, model)
+    engine.set_up(model, study, contexts, chosen.train, state)
     return model.eval(), study
 
 
@@ -160,12 +169,12 @@ def _evaluate(
     chosen: Recipe,
     model: Model,
     study: Study,
+    untrained: Study,
     contexts: Contexts,
     out: Path | None,
     started: float,
     say: Say,
 ) -> Results:
-    untrained = building.build(chosen)
     engine.set_up(
         Model(untrained.objective, dict(untrained.encoders)), untrained, contexts, chosen.train
     )
@@ -178,6 +187,9 @@ def _evaluate(
         paper=chosen.paper,
         terms=found.terms,
         probes=found.probes,
+        retrieval=found.retrieval,
+        zero_shot=found.zero_shot,
+        map=found.shared,
         representation=found.representation,
         data=_facts(contexts),
         environment=environment(chosen.train.seed),
@@ -185,15 +197,17 @@ def _evaluate(
     )
     if out is not None:
         np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+        if found.neighbours:
+            write_json_atomic(out / "neighbours.json", found.neighbours)
         write_json_atomic(out / "results.json", results.to_json())
         say("writing the report")
         report.write(out)
     return results
 
 
-def _too_short(study: Study, contexts: Contexts, judged: View) -> list[str]:
+def _too_short(study: Study, contexts: Contexts, judged: Iterable[str]) -> list[str]:
     found = presence.census(study.views.values(), contexts)
-    presence.check(study.objective, found, judged)
+    presence.check(study.objective, found, *(study.views[name] for name in judged))
     return found.short()
 
 

@@ -1,4 +1,4 @@
-"""Critics: every pair of two views -> one score, s[..., i, j] = f(x_i, y_j).
+"""Critics of pairs: every pair of two views -> one score, s[..., i, j] = f(x_i, y_j).
 
 A critic is a module `critic(x: [..., n, dx], y: [..., m, dy]) -> [..., n, m]`. Leading axes are
 positions and broadcast without copies (x [P, 1, n, d] with y [1, Q, m, d] gives [P, Q, n, m]);
