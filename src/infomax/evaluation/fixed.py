@@ -93,9 +93,9 @@ def fixed(view: View, contexts: Contexts, splits: tuple[str, ...]) -> dict[str, 
         parts = []
         torch.manual_seed(0)
         for batch in contexts.batches(split, CHUNK, seed=None):
-            value = evaluate([source], batch.signals).tensors[source]
-            features = _summed_up(kind, value)
-            features[~batch.present[view.signal].numpy()] = np.nan
+            values = evaluate([source], batch.signals, batch.present)
+            features = _summed_up(kind, values.tensors[source])
+            features[~values.present[source].numpy()] = np.nan
             parts.append(features)
         out[split] = np.concatenate(parts)
     wide = next(iter(out.values())).shape[1]
