@@ -38,7 +38,7 @@ from infomax.objective import Model
 from infomax.recipe import Recipe
 
 RATE = 8000
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "es", "fr", "it", "ru")
 
@@ -202,7 +202,7 @@ def moments(folder: Path, judged: str) -> dict[str, object]:
             "encoders": {"ear": {"kind": "logmel", "rate": RATE, "width": 64, "dim": 32}},
             "views": views,
             "maximize": edges,
-            "train": {"epochs": 30, "batch": 256, "lr": 2e-3},
+            "train": {"epochs": 20, "batch": 256, "lr": 2e-3},
             "evaluate": {"view": "z_now"},
         },
         "moments",
@@ -272,7 +272,7 @@ def across(folder: Path, judged: str, window: dict[str, float] | None) -> dict[s
             "encoders": {"ear": {"kind": "logmel", "rate": RATE, "width": 64}},
             "views": views,
             "maximize": edges,
-            "train": {"epochs": 40, "batch": 128, "lr": 1e-3, "weight_decay": 0.05},
+            "train": {"epochs": 120, "batch": 128, "lr": 2e-3, "weight_decay": 0.05},
             "evaluate": {"view": "en_z"},
         },
         "languages",

@@ -445,12 +445,15 @@ def test_layers_are_sized_though_the_first_contexts_lack_a_view(folder):
 
 def test_an_embedding_of_a_window_is_not_a_number_where_it_is_not_reached(folder):
     from infomax.evaluation import embed
+    from infomax.evaluation.fixed import fixed
 
     chosen, contexts, study, model = prepared(tree(folder))
     engine.set_up(model, study, contexts, chosen.train)
     z = embed(study.views["w"], contexts, "train")
     there = lengths(contexts.take("train", range(len(z))).signals["sound"]) > 2400
     assert np.array_equal(np.isfinite(z).all(1), there.numpy())
+    baseline = fixed(study.views["w"], contexts, ("train",))["train"]
+    assert np.array_equal(np.isfinite(baseline).all(1), there.numpy())
 
 
 def test_a_rate_other_than_the_datas_is_refused(folder):
