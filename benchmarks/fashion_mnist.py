@@ -38,6 +38,7 @@ from infomax.objective import Model
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "fashion_mnist.csv"
 SPEED = HERE / "results" / "fashion_mnist_speed.csv"
+TUNE = HERE / "results" / "fashion_mnist_lightly_tune.csv"
 PEERS = Path(os.environ.get("INFOMAX_PEERS", HERE.parent / ".venv-peers" / "bin" / "python"))
 CONV = "{kind: convnet, width: 48, stages: 3}"
 RECIPES = {  # row: recipe, what is set, the views that are probed (side by side)
@@ -58,7 +59,7 @@ RECIPES = {  # row: recipe, what is set, the views that are probed (side by side
     "mib": ("mib", [], ["h"]),
     "cpc-picture": ("cpc-picture", [], ["seen"]),
 }
-LIGHTLY = {"lr": 3e-3, "temperature": 0.5}  # the best of --tune
+LIGHTLY = {"lr": 1e-3, "temperature": 0.5}  # the best of --tune
 TUNED = [(1e-3, 0.5), (3e-3, 0.5), (3e-3, 0.1)]
 SPLITS = ("train", "validation", "test")
 COLUMNS = [
@@ -229,9 +230,13 @@ def tune(asked, contexts):
     half = contexts.splits["validation"]
     held = {**contexts.splits, "validation": half[::2], "test": half[1::2]}
     contexts = dataclasses.replace(contexts, splits=held)
+    rows = []
     for lr, temperature in TUNED:
-        row = lightly(asked, contexts, lr, temperature)
-        print(f"lr {lr} temperature {temperature}: {row['linear_all']}", flush=True)
+        found = lightly(asked, contexts, lr, temperature)["linear_all"]
+        rows.append({"lr": lr, "temperature": temperature, "linear_probe_validation": found})
+        rows[-1] |= {"pictures": asked.pictures, "epochs": asked.epochs, "command": asked.command}
+        print(rows[-1], flush=True)
+        write(TUNE, rows, list(rows[0]))
 
 
 def write(path, rows, columns):
