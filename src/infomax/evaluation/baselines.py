@@ -18,7 +18,7 @@ DIMS = (4, 8, 16, 32, 64, 128)
 MOST = 600
 """Validation contexts that a choice is made on."""
 
-Features = Mapping[str, Float[np.ndarray, "_n _d"]]
+Features = Mapping[str, Float[np.ndarray, "_ _"]]
 
 
 @dataclass(frozen=True)
