@@ -3,6 +3,7 @@
 from infomax.augment.image import blur, crop_flip, erase, jitter
 from infomax.augment.sequence import Sequence
 from infomax.augment.sound import crop_time, gain, hiss, rescale, shift_time
+from infomax.augment.text import crop_words, drop_words
 from infomax.augment.vectors import drop, noise, swap
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "blur",
     "crop_flip",
     "crop_time",
+    "crop_words",
     "drop",
+    "drop_words",
     "erase",
     "gain",
     "hiss",
