@@ -42,7 +42,7 @@ class Bag(LazyModuleMixin, nn.Module):
 
     Example:
         >>> texts = [b"a frog", b"a toad", b"a frog and a toad"]
-        >>> batch = torch.stack([torch.tensor(list(t.ljust(17, b"\\0"))) for t in texts]).byte()
+        >>> batch = torch.stack([torch.tensor(list(t.ljust(17, b"\0"))) for t in texts]).byte()
         >>> bag = Bag(dim=8, grams=0)
         >>> bag.start([batch])
         >>> bag.vocabulary, bag(batch).shape
