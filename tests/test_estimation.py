@@ -14,7 +14,7 @@ from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
-from infomax.estimation.portfolio import split
+from infomax.estimation.splits import split
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
 

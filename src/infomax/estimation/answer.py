@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +16,10 @@ from infomax.estimation.classes import upper_limit
 from infomax.estimation.inputs import Discrete, Variable
 from infomax.estimation.known import bracket
 from infomax.estimation.neighbours import neighbours
-from infomax.estimation.portfolio import MANY, Portfolio, Record, Watch, split
+from infomax.estimation.portfolio import Portfolio, Record, Watch
 from infomax.estimation.ratio import Bounded, Held, bounded
-from infomax.estimation.result import Estimate, Tried
+from infomax.estimation.result import Control, Estimate, Tried
+from infomax.estimation.splits import MANY, split
 from infomax.posteriors import Density
 from infomax.records import Verdict
 
@@ -106,7 +108,7 @@ def _portfolio(
     watch: Watch,
 ) -> Estimate:
     n = len(a.rows)
-    numbers, repeated = torch.arange(n).numpy(), 0
+    numbers, repeated = np.arange(n), 0
     if not (a.classes and b.classes):
         numbers, repeated = inputs.copies(a.rows, b.rows)
     if repeated:
@@ -115,8 +117,6 @@ def _portfolio(
             "split, but they are no new evidence, so intervals are too narrow."
         )
     cut = split(numbers, seed)
-    if n > MANY:
-        notes.append(f"Of {n} rows, {sum(cut.counts.values())} were used, in one split.")
     rows = len(cut.folds[0][0])
     if a.classes or b.classes:
         list_of = discrete(x=a.classes, y=b.classes)
@@ -126,12 +126,18 @@ def _portfolio(
         if rows < FEWEST:
             notes.append(f"{rows} training rows: too few for networks, so none was tried.")
     folds = Portfolio(a.rows, b.rows, cut, seed=seed, deadline=deadline, watch=watch)
-    best, records = folds.run(list_of)
+    best, records, torn = folds.run(list_of)
     if folds.skipped:
         notes.append(f"Out of budget, not tried: {', '.join(folds.skipped)}.")
-    tried = [_tried(record, len(cut.folds)) for record in records]
+    tried = [told for record in records for told in _tried(record)]
     if not (a.classes or b.classes):
         tried += neighbours(a.rows, b.rows, seed=seed)
+    samples = {**cut.counts, "test": sum(len(fold.positive) for fold in best.test)}
+    if n > MANY:
+        notes.append(
+            f"Of {n:,} rows {sum(samples.values()):,} were used, in one split, "
+            f"{samples['train']:,} to fit: closed forms see these, networks batches drawn from them."
+        )
     quantile = _quantile(level)
     bound = bounded(best.test)
     nats, low, high = _point(best, records, bound, level)
@@ -140,7 +146,16 @@ def _portfolio(
     if upper is not None:
         nats, high, low = min(nats, upper), min(high, upper), min(low, upper)
         notes.append(f"Discrete: never above the smaller entropy, at most {upper:.3f} nats.")
-    verdict = _verdict(bound, max(nats, bound.nats), cut.counts["test"], notes)
+    verdict = _verdict(bound, max(nats, bound.nats), samples["test"], notes)
+    control = None if torn is None else _control(torn, level)
+    if control is not None and control.interval[0] > 0:
+        notes.append(
+            f"The control fails: on torn pairs, where there is nothing, {best.candidate.method} "
+            f"reports {control.nats:.3f} nats. Do not believe the value."
+        )
+        verdict = "overfitted" if verdict == "ok" else verdict
+    if torn is None:
+        notes.append("Out of budget: the control on torn pairs was not run.")
     if low <= 0:
         notes.append("Not distinguishable from 0: no candidate finds dependence beyond its error.")
     return Estimate(
@@ -153,10 +168,17 @@ def _portfolio(
         method=best.candidate.method,
         ceiling=bound.ceiling,
         verdict=verdict,
-        samples=cut.counts,
+        samples=samples,
         candidates=tried,
+        control=control,
         notes=notes,
     )
+
+
+def _control(torn: Record, level: float) -> Control:
+    bound = bounded(torn.test)
+    nats, low, high = _point(torn, [torn], bound, level)
+    return Control(nats=nats, interval=(low, high), lower_bound=bound.nats)
 
 
 def _point(
@@ -203,10 +225,12 @@ def _dv(folds: Sequence[Held]) -> float:
     )
 
 
-def _tried(record: Record, folds: int) -> Tried:
+def _tried(record: Record) -> list[Tried]:
+    """What a candidate says: its lower bound, and what a normalized model estimates beside it."""
     bound = bounded(record.test)
-    chosen = record.chosen_by(steady=not record.resolved(folds), folds=len(record.validation))
-    return Tried(
+    folds = len(record.validation)
+    chosen = record.chosen_by(steady=not record.resolved(folds), folds=folds)
+    told = Tried(
         method=record.candidate.method,
         side="lower",
         validation_nats=float(chosen.mean()),
@@ -215,6 +239,17 @@ def _tried(record: Record, folds: int) -> Tried:
         stderr=bound.stderr,
         curve=record.curve,
     )
+    if record.candidate.entropies is None:
+        return [told]
+    means = [sum(fold.mean for fold in held) / folds for held in (record.validation, record.test)]
+    beside = Tried(
+        method=record.candidate.entropies,
+        side="estimate",
+        validation_nats=means[0],
+        test_nats=means[1],
+        seconds=0.0,
+    )
+    return [told, beside]
 
 
 def _verdict(bound: Bounded, nats: float, test: int, notes: list[str]) -> Verdict:

@@ -14,11 +14,13 @@ from infomax import bounds
 from infomax.critics import GaussianStarted, Separable
 from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
+from infomax.estimation.flow import BROADEST, FlowRatio
 from infomax.estimation.mixture import WIDEST, MixtureRatio
 from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import Scale
 from infomax.estimation.warped import Learned, Schedule, Warped
 
+_SCALES: tuple[Scale, ...] = ("rank", "standard")
 FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
 
@@ -41,8 +43,10 @@ class Candidate:
 
     method: str
     fit: Callable[[Part], Ratio]
-    dear: bool = False  # tried on one fold first
+    dear: bool = False  # runs the other folds only if it wins the first
+    stops: bool = False  # heeds `Part.until`
     flexible: bool = False  # approximates any dependence, so it falls short of most
+    entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
 
 
 def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
@@ -52,7 +56,7 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
         dx: columns of x.
         dy: columns of y.
         rows: training rows of a fold.
-        thorough: also the slow ones (joint network, InfoNCE), for a long budget.
+        thorough: also the slow ones (flows, joint network, InfoNCE), for a long budget.
     """
     found = [
         Candidate("copula-gauss", lambda p: GaussianRatio("rank", p.x, p.y)),
@@ -64,8 +68,9 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
         sizes = (4, 32) if dx + dy > 2 else (4, 16, 64)
         found += [_mixture(c) for c in sizes if rows >= 25 * c * (dx + dy) ** 0.5]
     if rows >= FEWEST:
-        found += [_warped("rank"), _warped("standard")]
+        found += [_warped(kind) for kind in _SCALES]
         if thorough:
+            found += [_flow(kind) for kind in _SCALES if dx + dy <= BROADEST]
             found += [_joint(), _infonce()]
     return found
 
@@ -110,11 +115,24 @@ def _learned(
             block=block,
         )
 
-    return Candidate(method, fit, dear=True, flexible=True)
+    return Candidate(method, fit, dear=True, stops=True, flexible=True)
 
 
 def _warped(kind: Scale) -> Candidate:
     return _learned(f"warped-dv-{kind}", kind, Warped, Schedule())
+
+
+def _flow(kind: Scale) -> Candidate:
+    return Candidate(
+        f"flow-{kind}",
+        lambda p: FlowRatio(
+            kind, (p.x, p.y), (p.x_validation, p.y_validation), seed=p.seed, until=p.until
+        ),
+        dear=True,
+        stops=True,
+        flexible=True,
+        entropies=f"flow-{kind}-entropies",
+    )
 
 
 def _joint() -> Candidate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,8 @@ def run(
         )
     if budget is not None and budget <= 0:
         raise InfomaxError(wanted="--budget above 0 seconds", got=f"{budget}", fix="give more")
+    if budget is not None:
+        budget = max(budget - time.process_time(), 0.5)  # the start of the program counts
     with _bar() as step:
         found = estimate(
             read(x),
@@ -92,6 +95,9 @@ def show(found: Estimate) -> None:
             _number(c.stderr),
             f"{c.seconds:.1f}",
         )
+    if found.control is not None:
+        held = _number(found.control.lower_bound)
+        table.add_row("control: torn pairs", "lower", "", held, "", "")
     out.print(table)
     used = ", ".join(f"{part} {count:,}" for part, count in found.samples.items())
     out.print(f"rows: {used}")

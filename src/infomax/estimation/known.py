@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infomax.estimation.portfolio import split
 from infomax.estimation.ratio import Ratio, bounded, hold
 from infomax.estimation.result import Estimate, Tried
+from infomax.estimation.splits import split
 from infomax.posteriors import Density, FlowMarginal, GaussianMarginal, Marginal, fit
 from infomax.records import Verdict
 

@@ -1,12 +1,13 @@
 """The harness all candidates pass: fit on folds, choose on validation, report on test.
 
-One set of validation rows is laid aside first, and never tested on; the others are cut into folds,
-each of which tests the models fitted to the rest. So every row but the validation ones is tested
-once, by a model that has not seen it, and the choice between candidates has seen no test row.
+A race. Everyone runs the first fold; the one that validation prefers, and the cheap ones it cannot
+be told from, run the others; validation over all folds decides. The winner then meets a control:
+the same fit to pairs that were torn apart.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,61 +18,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from infomax.estimation.candidates import Candidate, Part
-from infomax.estimation.ratio import Held, hold
+from infomax.estimation.ratio import Held, Ratio, hold
+from infomax.estimation.splits import Split
 from infomax.estimation.warped import Learned
 
 Watch = Callable[[int, int, str], None]
-MANY = 40_000
-"""Rows above which one split serves instead of folds."""
-MOST = {"train": 60_000, "validation": 5_000, "test": 50_000}
-"""The most rows that each part takes of very large data."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers: validation, and (train, test) of each fold."""
-
-    validation: Int[np.ndarray, "v"]
-    folds: Sequence[tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"]]]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Rows of one training fold, of validation, of all test folds."""
-        return {
-            "train": len(self.folds[0][0]),
-            "validation": len(self.validation),
-            "test": sum(len(test) for _, test in self.folds),
-        }
-
-
-def split(copies: Int[np.ndarray, "n"], seed: int) -> Split:
-    """Cut rows into validation and folds, equal copies together; seeded.
-
-    Args:
-        copies: a number for each row, the same for exact copies of a row.
-        seed: of the order.
-
-    Example:
-        >>> cut = split(np.arange(10_000), seed=0)
-        >>> len(cut.folds), cut.counts["validation"], cut.counts["test"]
-        (4, 1000, 9000)
-    """
-    n = len(copies)
-    rng = np.random.default_rng(seed)
-    groups, number = np.unique(copies, return_inverse=True)
-    place = rng.permutation(len(groups))[number]  # copies share their place
-    rows = np.argsort(place, kind="stable")
-    level = place[rows] / len(groups)
-    share = 0.1 if n >= 5000 else 0.2
-    if n > MANY:
-        parts = [rows[level < 0.05], rows[(level >= 0.05) & (level < 0.3)], rows[level >= 0.3]]
-        sizes = (MOST["validation"], MOST["test"], MOST["train"])
-        validation, test, train = (p[:most] for p, most in zip(parts, sizes, strict=True))
-        return Split(validation, [(train, test)])
-    validation, rest = rows[level < share], rows[level >= share]
-    count = 4 if n >= 2000 else 5
-    turn = np.floor((level[level >= share] - share) / (1 - share) * count * (1 - 1e-12)).astype(int)
-    return Split(validation, [(rest[turn != k], rest[turn == k]) for k in range(count)])
+GLANCE = 15_000
+"""Test rows on which a candidate that has not won is valued."""
+SHORTEST = 0.25
+"""Seconds under which a fit is not worth its start."""
 
 
 @dataclass
@@ -79,10 +34,12 @@ class Record:
     """What one candidate has shown so far, fold by fold."""
 
     candidate: Candidate
+    fitted: list[Ratio] = field(default_factory=list)
     validation: list[Held] = field(default_factory=list)
     test: list[Held] = field(default_factory=list)
     train: list[Held] = field(default_factory=list)
     seconds: float = 0.0
+    valuing: float = 0.0  # of these, seconds spent on the last fold's test rows
     curve: Sequence[tuple[int, float, float]] = ()
 
     def chosen_by(self, *, steady: bool, folds: int) -> Float[Tensor, " v"]:
@@ -119,80 +76,137 @@ class Portfolio:
         watch: Watch,
     ) -> None:
         self.x, self.y, self.cut, self.seed, self.watch = x, y, cut, seed, watch
-        self.deadline = float("inf") if deadline is None else deadline
+        self.deadline = math.inf if deadline is None else deadline
         self.done = 0
         self.total = 0
         self.skipped: list[str] = []
 
-    def run(self, candidates: Sequence[Candidate]) -> tuple[Record, list[Record]]:
-        """Fit them all, the dear ones on one fold until they prove better; returns (best, all)."""
+    def run(self, candidates: Sequence[Candidate]) -> tuple[Record, list[Record], Record | None]:
+        """Race them; returns (the best, all that ran, the control of the best)."""
         folds = len(self.cut.folds)
-        cheap = [Record(c) for c in candidates if not c.dear]
-        dear = [Record(c) for c in candidates if c.dear]
-        self.total = folds * (len(cheap) + bool(dear)) + max(len(dear) - 1, 0)
-        kept: list[Record] = []
-        for record in cheap:
-            if kept and self._expected(kept) > self._left() * 0.5:
-                self.skipped.append(record.candidate.method)
-                self.done += folds
-                continue
-            for k in range(folds):
-                self._fit(record, k, float("inf"))
-            kept.append(record)
-        best = choose(kept, folds)
-        tried = []
-        for place, record in enumerate(dear):
-            share = self._left() / (len(dear) - place + folds)
-            if share < 0.3:
-                self.skipped.append(record.candidate.method)
-                continue
-            self._fit(record, 0, time.perf_counter() + share)
-            tried.append(record)
-        if tried:
-            first = choose(tried, 1)
-            if choose([best, first], 1) is first:
-                for k in range(1, folds):
-                    share = self._left() / (folds - k + 0.5)
-                    self._fit(first, k, time.perf_counter() + share)
-                best = choose([best, first], folds)
+        self.total = len(candidates) + folds
+        records = self._heat([Record(c) for c in candidates])
+        first = choose(records, 1)
+        rivals = [
+            r
+            for r in records
+            if r is first or not (r.candidate.dear or _behind(r, first))
+        ]  # fmt: skip
+        self.total = self.done + (folds - 1) * len(rivals) + 1
+        for fold in range(1, folds):
+            for record in rivals:
+                share = (self._left() - self._closing(first, fold)) / (folds - fold + 1)
+                cost = record.seconds / len(record.validation)
+                if (share if record is first else share / 2) > self._least(record, 1.2 * cost):
+                    self._fit(record, fold, share)
+        ran = len(first.validation)
+        best = choose([r for r in rivals if len(r.validation) == ran], ran)
+        self._value(best)
+        torn = self._control(best)
         self.watch(self.total, self.total, best.candidate.method)
-        return best, kept + tried
+        return best, records, torn
 
-    def _fit(self, record: Record, fold: int, until: float) -> None:
+    def _heat(self, entries: Sequence[Record]) -> list[Record]:
+        """Fit the first fold of each, as far as there is time; the first of them always."""
+        ran: list[Record] = []
+        dearest = 0.0
+        for place, record in enumerate(entries):
+            stopping = sum(r.candidate.stops for r in entries[place:])
+            share = (self._left() - self._closing(record, 1)) / (stopping + len(self.cut.folds))
+            growth = 4.0 if record.candidate.dear else 1.5  # the next may cost so much more
+            if ran and share < self._least(record, growth * dearest):
+                self.skipped.append(record.candidate.method)
+                continue
+            self._fit(record, 0, share)
+            dearest = max(dearest, record.seconds)
+            ran.append(record)
+        return ran
+
+    def _least(self, record: Record, cost: float) -> float:
+        """The share of the time left that a fit needs: those that stop when told need little."""
+        return SHORTEST if record.candidate.stops else cost
+
+    def _closing(self, record: Record, folds: int) -> float:
+        """Seconds to keep for valuing the winner on its test and training rows."""
+        return 0.0 if self.deadline == math.inf else 2 * record.valuing * (folds + 1)
+
+    def _fit(self, record: Record, fold: int, share: float) -> None:
         train, test = self.cut.folds[fold]
-        hidden = self.cut.validation
+        part = self._part(train, self.cut.validation, self.seed + fold, share)
+        self._try(record, part, (self.x[test[:GLANCE]], self.y[test[:GLANCE]]))
+
+    def _part(
+        self,
+        train: Int[np.ndarray, "t"],
+        hidden: Int[np.ndarray, "v"],
+        seed: int,
+        share: float,
+        partner: Int[np.ndarray, "n"] | None = None,
+    ) -> Part:
+        """Rows to fit to; with `partner`, row i of x goes with row partner[i] of y."""
+        of_y, of_hidden = (train, hidden) if partner is None else (partner[train], partner[hidden])
+        until = time.perf_counter() + share
+        x, y = self.x[train], self.y[of_y]
+        return Part(x, y, self.x[hidden], self.y[of_hidden], seed, until)
+
+    def _try(self, record: Record, part: Part, test: tuple[Tensor, Tensor]) -> None:
         begun = time.perf_counter()
-        x, y = self.x[train], self.y[train]
-        x_v, y_v = self.x[hidden], self.y[hidden]
-        ratio = record.candidate.fit(Part(x, y, x_v, y_v, self.seed + fold, until))
-        on_validation = hold(ratio, x_v, y_v)
+        ratio = record.candidate.fit(part)
+        on_validation = hold(ratio, part.x_validation, part.y_validation)
+        record.fitted.append(ratio)
         record.validation.append(on_validation)
-        record.test.append(hold(ratio, self.x[test], self.y[test], on_validation.centre))
-        seen = self._seen(fold)
-        record.train.append(hold(ratio, self.x[seen], self.y[seen]))
+        fitted = time.perf_counter()
+        record.test.append(hold(ratio, *test, on_validation.centre))
+        record.valuing = time.perf_counter() - fitted
         record.seconds += time.perf_counter() - begun
         if isinstance(ratio, Learned) and not record.curve:
             record.curve = tuple(ratio.curve)
         self.done += 1
         self.watch(self.done, self.total, record.candidate.method)
 
-    def _seen(self, fold: int) -> Int[np.ndarray, "n"]:
-        """Training rows of a fold to value its model on: those that the next fold tests.
+    def _value(self, best: Record) -> None:
+        """Value the winner on all test rows, and on as many training rows.
 
-        Over all folds they are the same rows as the test rows, so that their sampling error is
-        the same, and the difference of the two values is optimism alone.
+        The training rows of a fold are those that the next fold tests: over all folds they are the
+        same rows as the test rows, so that their sampling error is the same, and the difference of
+        the two values is optimism alone.
         """
-        folds = self.cut.folds
-        if len(folds) > 1:
-            return folds[(fold + 1) % len(folds)][1]
-        return folds[0][0][: len(folds[0][1])]
+        folds = self.cut.folds[: len(best.fitted)]
+        for k, (ratio, (train, test)) in enumerate(zip(best.fitted, folds, strict=True)):
+            rows = len(test)
+            if rows > GLANCE:
+                afford = GLANCE * 0.3 * max(self._left(), 0.0) / max(best.valuing, 1e-9)
+                rows = max(GLANCE, int(min(afford, rows)))
+                centre = best.validation[k].centre
+                best.test[k] = hold(ratio, self.x[test[:rows]], self.y[test[:rows]], centre)
+            more = len(self.cut.folds) > 1
+            seen = self.cut.folds[(k + 1) % len(self.cut.folds)][1] if more else train
+            best.train.append(hold(ratio, self.x[seen[:rows]], self.y[seen[:rows]]))
+
+    def _control(self, best: Record) -> Record | None:
+        """The winning candidate on torn pairs, rows of y permuted within each part: 0 nats.
+
+        One fold, every step of it as before. None where no time is left for it.
+        """
+        train, test = self.cut.folds[0]
+        cost = best.seconds / len(best.fitted) + best.valuing
+        if self._left() < self._least(Record(best.candidate), 1.2 * cost) + best.valuing:
+            return None
+        partner = np.arange(len(self.x))
+        rng = np.random.default_rng(self.seed)
+        glanced = test[:GLANCE]
+        for rows in (train, glanced, self.cut.validation):
+            partner[rows] = rng.permutation(rows)
+        torn = Record(best.candidate)
+        share = self._left() - 3 * best.valuing
+        part = self._part(train, self.cut.validation, self.seed, share, partner)
+        self._try(torn, part, (self.x[glanced], self.y[partner[glanced]]))
+        seen = train[: len(glanced)]
+        torn.train.append(hold(torn.fitted[0], self.x[seen], self.y[partner[seen]]))
+        return torn
 
     def _left(self) -> float:
         return self.deadline - time.perf_counter()
-
-    @staticmethod
-    def _expected(kept: Sequence[Record]) -> float:
-        return 2 * max(record.seconds for record in kept)
 
 
 def choose(records: Sequence[Record], folds: int) -> Record:
@@ -203,10 +217,22 @@ def choose(records: Sequence[Record], folds: int) -> Record:
     """
     best = records[0]
     for record in records[1:]:
-        steady = not (best.resolved(folds) and record.resolved(folds))
-        more = record.chosen_by(steady=steady, folds=folds) - best.chosen_by(
-            steady=steady, folds=folds
-        )
-        if more.mean() > more.std() / len(more) ** 0.5:
+        mean, stderr = _gain(record, best, folds)
+        if mean > stderr:
             best = record
     return best
+
+
+def _gain(record: Record, other: Record, folds: int) -> tuple[float, float]:
+    """What validation gives one candidate over another, with its standard error."""
+    steady = not (other.resolved(folds) and record.resolved(folds))
+    more = record.chosen_by(steady=steady, folds=folds) - other.chosen_by(
+        steady=steady, folds=folds
+    )
+    return float(more.mean()), float(more.std()) / len(more) ** 0.5
+
+
+def _behind(record: Record, first: Record) -> bool:
+    """Whether a candidate has lost after one fold: by more than three standard errors."""
+    mean, stderr = _gain(record, first, 1)
+    return mean < -3 * stderr

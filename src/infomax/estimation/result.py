@@ -19,6 +19,7 @@ KEYS = (
     "verdict",
     "samples",
     "candidates",
+    "control",
     "notes",
 )
 
@@ -37,6 +38,15 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Control:
+    """What the winning candidate reports on torn pairs, where the truth is 0 nats."""
+
+    nats: float
+    interval: tuple[float, float]
+    lower_bound: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """How much two variables tell about each other, in nats, and what may be claimed about it.
 
@@ -50,9 +60,12 @@ class Estimate:
         upper_limit: a limit from above if one can be certified (known conditional, discrete).
         method: the candidate that validation chose.
         ceiling: the most the reported lower bound could have shown, if it has a ceiling.
-        verdict: "ok", "high-variance" (the partition function is not resolved) or "saturated".
+        verdict: "ok", "high-variance" (the partition function is not resolved), "saturated", or
+            "overfitted" (the control finds information where there is none).
         samples: rows of one training fold, of validation, and of all test folds.
         candidates: what the others said.
+        control: the winner, fitted anew to torn pairs and reported likewise; None where it does
+            not apply (a difference, a known conditional) or no time was left.
         notes: what can and cannot be claimed, in plain words.
 
     Example:
@@ -75,6 +88,7 @@ class Estimate:
     verdict: Verdict = "ok"
     samples: Mapping[str, int]
     candidates: Sequence[Tried]
+    control: Control | None = None
     notes: Sequence[str] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, object]:
@@ -83,6 +97,8 @@ class Estimate:
         told = ("method", "side", "validation_nats", "test_nats", "seconds")
         whole["candidates"] = [{key: asdict(c)[key] for key in told} for c in self.candidates]
         whole["interval"] = list(self.interval)
+        if self.control is not None:
+            whole["control"] = {**asdict(self.control), "interval": list(self.control.interval)}
         whole["samples"] = dict(self.samples)
         whole["notes"] = list(self.notes)
         return {key: whole[key] for key in KEYS}
