@@ -14,9 +14,9 @@ from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
-from infomax.estimation.splits import split
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
+from infomax.estimation.splits import split
 
 
 def sample(problem, n, seed=0):
@@ -243,8 +243,8 @@ def test_conditional_information_is_marked_as_a_difference():
 
 
 def test_pairwise_is_symmetric_and_finds_the_pair_that_shares():
-    x, y = truth.correlated(1, 1, nats=0.8).sample(400)
-    noise = np.random.default_rng(5).normal(size=(400, 1))
+    x, y = truth.correlated(1, 1, nats=0.8).sample(800)
+    noise = np.random.default_rng(5).normal(size=(800, 1))
     found = pairwise({"a": x, "b": y, "c": noise}, budget=5.0)
     table = found.table()
     assert table.loc["a", "b"] == table.loc["b", "a"] == pytest.approx(0.8, abs=0.2)

@@ -136,7 +136,7 @@ def _portfolio(
     if n > MANY:
         notes.append(
             f"Of {n:,} rows {sum(samples.values()):,} were used, in one split, "
-            f"{samples['train']:,} to fit: closed forms see these, networks batches drawn from them."
+            f"{samples['train']:,} to fit: closed forms see these, networks batches of them."
         )
     quantile = _quantile(level)
     bound = bounded(best.test)
