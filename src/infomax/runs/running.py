@@ -175,7 +175,7 @@ def embed(
     for name, module in study.encoders.items():
         if any(module is used for _, used in node.encoders):
             checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
-    with torch.no_grad(), engine.explained():
+    with torch.no_grad(), engine.as_recipe_errors():
         views.evaluate([node], contexts.take("all", [0]).signals)
     return evaluation.embed(node, contexts, "all"), contexts
 
