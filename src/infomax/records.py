@@ -15,18 +15,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from infomax._errors import InfomaxError
+from infomax.knowledge import Number, Profile
 
 Side = Literal["lower", "upper", "estimate"]
 Verdict = Literal["ok", "saturated", "overfitted", "collapsed", "high-variance", "crossed"]
 Status = Literal["finished", "interrupted", "failed"]
 Split = Literal["train", "validation", "test"]
-Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
-"""A number that may be missing: NaN here, null in a file."""
 T = TypeVar("T")
 
 
@@ -135,6 +134,7 @@ class Results:
     probes: Sequence[Probe] = ()
     retrieval: Sequence[Retrieval] = ()
     representation: Representation | None = None
+    profile: Profile | None = None
     data: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, object] = field(default_factory=dict)
     seconds: Number = math.nan

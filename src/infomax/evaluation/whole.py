@@ -13,8 +13,10 @@ from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.data import SPLITS, Contexts
 from infomax.evaluation.embedding import embed, flat, map_2d, raw, thumbnails
+from infomax.evaluation.knowing import profile
 from infomax.evaluation.nats import value_terms
 from infomax.evaluation.probes import probe
+from infomax.knowledge import Profile
 from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import Probe, Representation, Term
@@ -31,6 +33,7 @@ class Evaluation:
     probes: list[Probe]
     representation: Representation
     map: dict[str, np.ndarray]
+    profile: Profile | None = None
 
 
 def evaluate(
@@ -86,9 +89,15 @@ def evaluate(
                         **accuracies,
                     )
                 )
+    known = None
+    if recipe.evaluate.profile:
+        known = profile(
+            recipe, model.objective, study.views, untrained.views, contexts, terms, watch
+        )
     watch("drawing the map")
     representation = Representation(effective_rank=rank, dimension=seen.shape[1])
-    return Evaluation(terms, probes, representation, _map(recipe, contexts, learned, there, label))
+    drawn = _map(recipe, contexts, learned, there, label)
+    return Evaluation(terms, probes, representation, drawn, known)
 
 
 def label_of(recipe: Recipe, contexts: Contexts) -> str | None:

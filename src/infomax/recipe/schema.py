@@ -99,10 +99,14 @@ class TrainSpec(_Strict):
 
 
 class EvaluateSpec(_Strict):
-    """Which view is probed for which label; None takes the data's label, if it has one."""
+    """Which view is probed for which label; None takes the data's label, if it has one.
+
+    ``profile``: say which factors each stage of the encoders knows (costs some seconds).
+    """
 
     view: str
     label: str | None = None
+    profile: bool = True
 
 
 class Recipe(_Strict):

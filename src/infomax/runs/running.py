@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shlex
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +17,8 @@ from infomax.data import Contexts
 from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import Results, write_json_atomic
+from infomax.runs.folder import environment, note_if_unfinished, of, same_recipe
 from infomax.views import View
-from infomax.runs.folder import environment, of, same_recipe, note_if_unfinished
 
 Say = Callable[[str], None]
 
@@ -180,6 +175,7 @@ def _evaluate(
         terms=found.terms,
         probes=found.probes,
         representation=found.representation,
+        profile=found.profile,
         data=_facts(contexts),
         environment=environment(chosen.train.seed),
         seconds=round(time.perf_counter() - started, 2),
