@@ -12,7 +12,7 @@ FLOORS = [
     ["bounds", "gaussian", "pairing", "slices", "truth"],
     ["augment", "critics", "data", "encoders", "posteriors", "views"],
     ["objective", "recipe"],
-    ["building", "checkpoint", "distributed", "heldout"],
+    ["building", "checkpoint", "distributed", "heldout", "starting"],
     ["engine"],
     ["diagnostics", "estimation"],
     ["evaluation", "report"],

@@ -540,7 +540,7 @@ def test_manifest_bad_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:
     fails(spec_of("csv", file, signals=x, group="nobody"), "'nobody'", "who")
     fails(spec_of("csv", file, signals=x, label="nothing"), "'nothing'")
     fails(spec_of("csv", file, signals=x, split="nothing"), "'nothing'")
-    fails(spec_of("csv", file, signals=x, label="words"), "label column 'words'", "empty cell")
+    fails(spec_of("csv", file, signals=x, group="words"), "group column 'words'", "empty cell")
     fails(spec_of("csv", file, signals=x, label="x_1"), "whole number")
     text = {"t": {"kind": "text", "column": "x_1"}}
     fails(spec_of("csv", file, signals=text), "text in column 'x_1'", "float")
@@ -548,6 +548,28 @@ def test_manifest_bad_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:
     fails(spec_of("csv", file, signals=number), "numbers in column 'words'", "'word é 1' in row 1")
     paths = {"t": {"kind": "picture", "column": "x_1"}}
     fails(spec_of("csv", file, signals=paths), "paths in column 'x_1'")
+
+
+def test_several_labels_and_empty_label_cells(tmp_path: Path) -> None:
+    """A context without a label stays; all named labels are there, the first is the default."""
+    kind = np.where(np.arange(40) % 4 == 0, None, np.array(["a", "b"] * 20, dtype=object))
+    count = np.where(np.arange(40) % 5 == 0, np.nan, np.arange(40) % 3)
+    file = csv(tmp_path, x=np.arange(40.0), kind=kind, count=count, whole=np.arange(40) % 2)
+    spec = spec_of("csv", file, signals=VECTOR, label=["kind", "count", "whole"])
+    contexts = load(spec)
+    assert contexts.label_names == ("kind", "count", "whole")
+    assert sum(contexts.count(split) for split in SPLITS) == 40
+    assert contexts.labelled("kind").tolist() == [cell is not None for cell in kind]
+    assert set(contexts.labels["count"].tolist()) == {"", "0", "1", "2"}
+    assert contexts.labelled("whole").all() and contexts.labels["whole"].dtype == np.int64
+    arrays = npz(tmp_path, x=np.arange(40.0), count=count, kind=kind.astype(str))
+    again = load(spec_of("npz", arrays, signals=VECTOR, label=["count", "kind"]))
+    assert (again.labels["count"] == contexts.labels["count"]).all()
+    file = csv(tmp_path, x=np.arange(30.0), one=["a"] * 20 + [None] * 10, half=[0.5] * 30)
+    fails(spec_of("csv", file, signals=VECTOR, label="one"), "two or more classes", "'a'")
+    fails(spec_of("csv", file, signals=VECTOR, label="half"), "whole number")
+    file = csv(tmp_path, x=np.arange(30.0), none=[None] * 30)
+    fails(spec_of("csv", file, signals=VECTOR, label="none"), "empty cell")
 
 
 def test_manifest_of_one_class_none_and_nothing(tmp_path: Path) -> None:

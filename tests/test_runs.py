@@ -209,7 +209,7 @@ HALVES = "maximize.0={between: [z_top, z_bottom], bound: barber_agakov}"
         (["train", "mnist-halves", "--set", "maximize.0.bound={kind: smile, clip: abc}"], "clip"),
         (["train", "mnist-halves", "--set", HALVES], "posterior"),
         (["train", "mnist-halves", "--set", "maximize.0.critic={kind: separable, dim: 0}"], "dim"),
-        (["train", "mnist-halves", "--set", "views.top.half={side: top, gap: 40}"], "sizes"),
+        (["train", "mnist-halves", "--set", "views.top.half={side: top, gap: 40}"], "gap of 40"),
         (["train", "mnist-halves", "--set", "views.picture={signal: sound}"], "sound"),
         (["evaluate", "nowhere"], "nowhere"),
         (["embed", "nowhere", "digits", "--view", "z", "--out", "z.npy"], "nowhere"),

@@ -29,7 +29,8 @@ from infomax.heldout import Moment, in_words, metric_of, present, validate
 from infomax.objective import Model
 from infomax.recipe import TrainSpec
 from infomax.records import append_metric, keep_metrics
-from infomax.views import Encode, evaluate
+from infomax.starting import start
+from infomax.views import evaluate
 
 Watch = Callable[[int, int, str], None]
 """Told after every step: steps done, steps in all, and the held-out nats in words."""
@@ -38,8 +39,6 @@ CLIP = 10.0
 LAST = Path("checkpoints") / "last.safetensors"
 FEWEST = 4
 """Contexts without which a split says nothing."""
-STARTED = 4096
-"""Training contexts that an encoder's statistics are taken from."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -180,7 +179,11 @@ def check(contexts: Contexts, train: TrainSpec) -> None:
 
 
 def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> None:
-    """Size every layer on a first batch, from the seed, and look whether its values are finite."""
+    """Start the encoders that ask for it, and size every layer on a first batch, from the seed.
+
+    Raises:
+        InfomaxError: signals that are not finite, sizes that do not fit.
+    """
     torch.manual_seed(seed_of(train.seed, -1))
     batch = contexts.take("train", range(min(train.batch, 64, contexts.count("train"))))
     for name, value in batch.signals.items():
@@ -192,6 +195,7 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
             )
     try:
         with torch.no_grad():
+            start(study.views.values(), contexts, train.seed)
             evaluate(study.views.values(), batch.signals)
             model.loss(model(batch.signals, present(batch)))
     except (RuntimeError, ZeroDivisionError, IndexError) as error:
@@ -200,31 +204,7 @@ def set_up(model: Model, study: Study, contexts: Contexts, train: TrainSpec) -> 
             got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
             fix="look at the sizes in the recipe: slices, widths, stages",
         ) from None
-    start(study, contexts, train)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-@torch.no_grad()
-def start(study: Study, contexts: Contexts, train: TrainSpec) -> None:
-    """Let encoders that ask for it (`start`) see training samples of what they will be given."""
-    asking = [
-        view
-        for view in study.views.values()
-        if isinstance(view.step, Encode) and hasattr(view.step.module, "start")
-    ]
-    if not asking:
-        return
-    batch = next(contexts.batches("train", min(STARTED, contexts.count("train")), seed=train.seed))
-    started: list[object] = []
-    for view in asking:  # one by one: an encoder may stand on another, started before it
-        module = view.step.module  # type: ignore[union-attr]
-        there = batch.present[view.signal]
-        if any(module is other for other in started) or not bool(there.any()):
-            continue
-        assert view.parent is not None
-        value = evaluate([view.parent], batch.signals).tensors[view.parent]
-        module.start(value[there])  # type: ignore[operator]
-        started.append(module)
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

@@ -48,6 +48,7 @@ class Term:
     weight: Number = 1.0
     negatives: str = "batch"
     positions: str | int = "all"  # or so many steps ahead
+    given: str | None = None  # the view that the information is conditional on
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,16 @@
-"""Parts of a signal: a half or a crop of a picture, a window in time, columns of a vector.
+"""Parts of a signal: a half, a crop, the colours or the patches of a picture; time; columns.
 
-Pure functions of a batch, written as frozen records so that a recipe can name them.
+Pure functions of a batch, written as frozen records so that a recipe can name them. A slice that
+gives many parts of one context, as `Patches` does, says so with ``places``: its value has an axis
+of positions after that of the contexts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from infomax._errors import InfomaxError
@@ -15,28 +18,106 @@ from infomax._errors import InfomaxError
 
 @dataclass(frozen=True)
 class Half:
-    """The top, bottom, left or right half of pictures ``[n, C, H, W]``, less a gap at the seam.
+    """The top, bottom, left or right half of a signal, less a gap at the seam.
 
-    Neighbouring rows are nearly equal, so two halves share the seam; ``gap`` rows (or columns)
-    are left out on each side of it.
+    Of pictures ``[n, C, H, W]`` any half; of vectors ``[n, d]`` and series ``[n, T, C]`` the left
+    or the right half of the columns. Neighbouring rows of a picture are nearly equal, so two
+    halves share the seam; ``gap`` rows (or columns) are left out on each side of it.
+
+    Raises:
+        InfomaxError: the top or bottom of what has no rows; a gap that leaves nothing.
 
     Example:
-        >>> import torch
         >>> Half("bottom", gap=1)(torch.zeros(1, 1, 28, 28)).shape
         torch.Size([1, 1, 13, 28])
+        >>> Half("left")(torch.tensor([[1, 2, 3, 4, 5]])).tolist()
+        [[1, 2]]
     """
 
     side: Literal["top", "bottom", "left", "right"]
     gap: int = 0
 
     def __call__(self, value: Tensor) -> Tensor:
-        axis = 2 if self.side in ("top", "bottom") else 3
-        _needs_axes(value, 4, f"half: {self.side}", "a picture")
+        if self.side in ("top", "bottom"):
+            _needs_axes(value, 4, f"half: {self.side}", "a picture")
+        axis = -2 if self.side in ("top", "bottom") else -1
         size = value.shape[axis]
-        if self.side in ("top", "left"):
-            return value.narrow(axis, 0, size // 2 - self.gap)
-        start = (size + 1) // 2 + self.gap
-        return value.narrow(axis, start, size - start)
+        first = self.side in ("top", "left")
+        start, stop = (0, size // 2 - self.gap) if first else ((size + 1) // 2 + self.gap, size)
+        if stop <= start:
+            raise InfomaxError(
+                wanted=f"something in the {self.side} half of {size} rows or columns",
+                got=f"nothing, with a gap of {self.gap}",
+                fix="make the gap smaller, or halve a larger signal",
+            )
+        return value.narrow(axis, start, stop - start)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The lightness (``L``) or the colour (``ab``) of RGB pictures ``[n, 3, H, W]`` in [0, 1].
+
+    CIE L*a*b*, so that one says nothing of the other by definition, only by what is seen:
+    ``L / 100`` and ``(a, b) / 220 + 1/2``, both within [0, 1]; a grey point has ab = (1/2, 1/2).
+
+    Raises:
+        InfomaxError: a picture without three colours.
+
+    Source: Tian, Krishnan & Isola 2019, Contrastive multiview coding (arXiv:1906.05849).
+
+    Example:
+        >>> grey = torch.full((1, 3, 2, 2), 0.5)
+        >>> Channels("L")(grey).shape, Channels("ab")(grey)[0, :, 0, 0].round(decimals=2)
+        (torch.Size([1, 1, 2, 2]), tensor([0.5000, 0.5000]))
+    """
+
+    part: Literal["L", "ab"]
+
+    def __call__(self, value: Tensor) -> Tensor:
+        from kornia.color import rgb_to_lab
+
+        _needs_axes(value, 4, f"channels: {self.part}", "a picture")
+        if value.shape[1] != 3:
+            raise InfomaxError(
+                wanted=f"a colour picture (red, green, blue) for channels: {self.part}",
+                got=f"pictures of {value.shape[1]} channel(s)",
+                fix="grey pictures have no colour: take halves or augmentations of them as views; "
+                "of colour files, set channels: 3 in data.signals",
+            )
+        lab: Tensor = rgb_to_lab(value)
+        return lab[:, :1] / 100 if self.part == "L" else lab[:, 1:] / 220 + 0.5
+
+
+@dataclass(frozen=True)
+class Patches:
+    """All squares of ``size`` pixels, ``stride`` apart, of pictures: ``[n, P, C, size, size]``.
+
+    In raster order, row by row, ``columns(W)`` in a row: the patch k rows below is
+    ``k * columns(W)`` positions ahead. An encoder sees every patch by itself.
+
+    Raises:
+        InfomaxError: a picture smaller than one patch.
+
+    Source: van den Oord et al. 2018, section 3.2 (arXiv:1807.03748).
+
+    Example:
+        >>> Patches(8, 4)(torch.zeros(2, 1, 28, 28)).shape, Patches(8, 4).columns(28)
+        (torch.Size([2, 36, 1, 8, 8]), 6)
+    """
+
+    size: int
+    stride: int
+    places: ClassVar[bool] = True
+
+    def columns(self, width: int) -> int:
+        """Patches side by side in a picture ``width`` pixels wide."""
+        return (width - self.size) // self.stride + 1
+
+    def __call__(self, value: Tensor) -> Tensor:
+        _needs_axes(value, 4, "patches", "a picture")
+        _inside(self.size, min(value.shape[2:]), "patch", "rows or columns")
+        cut = value.unfold(2, self.size, self.stride).unfold(3, self.size, self.stride)
+        return torch.movedim(cut, 1, 3).flatten(1, 2)
 
 
 @dataclass(frozen=True)
@@ -85,7 +166,8 @@ def _needs_axes(value: Tensor, axes: int, what: str, kind: str) -> None:
         raise InfomaxError(
             wanted=f"{kind} for {what}",
             got=f"a signal of shape {tuple(value.shape)} (contexts first)",
-            fix="slice another signal, or use the slice of its kind: half, crop, window, columns",
+            fix="slice another signal, or use one of its kind: half, crop, channels, patches of "
+            "a picture; window of a sound or series; half or columns of a vector",
         )
 
 

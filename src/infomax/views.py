@@ -15,7 +15,9 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
-from infomax.slices import Columns, Crop, Half, Window
+from infomax.slices import Channels, Columns, Crop, Half, Patches, Window
+
+Slice = Half | Crop | Channels | Patches | Window | Columns
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,19 @@ class View:
         """The encoders on the way to this view, each with the view after it."""
         return tuple((v, v.step.module) for v in self.path if isinstance(v.step, Encode))
 
+    @property
+    def placed(self) -> bool:
+        """Whether it has an axis of positions that no encoder has seen yet: patches."""
+        if isinstance(self.step, Encode) or self.parent is None:
+            return False
+        return getattr(self.step, "places", False) or self.parent.placed
+
     def augment(self, transform: Callable[[Tensor], Tensor]) -> View:
         """A random variation of this view; each call draws anew."""
         return View(transform, self)
 
-    def slice(self, cut: Half | Crop | Window | Columns) -> View:
-        """A part of this view: a half, a crop, a window in time, some columns."""
+    def slice(self, cut: Slice) -> View:
+        """A part of this view: a half, a crop, colours, patches, a window in time, columns."""
         return View(cut, self)
 
     def encode(self, module: nn.Module, at: str | None = None) -> View:
@@ -139,6 +148,9 @@ class Posterior(Protocol):
     def sample(self) -> Tensor:
         """One reparametrized draw for each context."""
 
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return ``log p(z_i | x_i)``."""
+
     def log_prob_pairs(self, z: Tensor) -> Tensor:
         """Return ``log p(z_i | x_j)`` for all pairs."""
 
@@ -197,16 +209,34 @@ def evaluate(
         elif isinstance(node.step, Encode):
             assert node.parent is not None
             group = taps[id(node.step.module), node.parent]
-            outputs = _encode(node.step.module, tensors[node.parent], group)
+            value = tensors[node.parent]
+            outputs = _encode(node.step.module, folded(node.parent, value), group)
             for sibling, output in zip(group, outputs, strict=True):
                 if isinstance(output, Posterior):
                     posteriors[sibling] = output
                     output = output.sample() if draw else output.mean
-                tensors[sibling] = output
+                tensors[sibling] = _unfolded(sibling, output, value)
         else:
             assert node.parent is not None
-            tensors[node] = node.step(tensors[node.parent])
+            value = tensors[node.parent]
+            tensors[node] = _unfolded(node, node.step(folded(node.parent, value)), value)
     return Values(tensors, present or {}, posteriors)
+
+
+def folded(view: View, value: Tensor) -> Tensor:
+    """Lay the places of a view out as contexts of their own, for a step that knows no places."""
+    return value.flatten(0, 1) if view.placed else value
+
+
+def _unfolded(view: View, output: Tensor, before: Tensor) -> Tensor:
+    """Undo `folded` after a step; what it made of one place follows in order."""
+    if view.parent is None or not view.parent.placed:
+        return output
+    if isinstance(view.step, Encode):
+        output = vectors(view, output)
+        return output.reshape(len(before), -1, output.shape[-1])
+    one = output.shape[2:] if getattr(view.step, "places", False) else output.shape[1:]
+    return output.reshape(len(before), -1, *one)
 
 
 def _encode(module: nn.Module, value: Tensor, group: list[View]) -> Iterator[Any]:
@@ -237,9 +267,9 @@ def _encode(module: nn.Module, value: Tensor, group: list[View]) -> Iterator[Any
 def vectors(view: View, value: Tensor) -> Tensor:
     """Lay a view out as ``[n, d]`` or ``[n, positions, d]``.
 
-    A feature map ``[n, C, H, W]`` has H * W positions and a sequence ``[n, T, d]`` has T; a signal
-    that no encoder has seen is one vector a context.
+    A feature map ``[n, C, H, W]`` has H * W positions, a sequence ``[n, T, d]`` has T, and patches
+    that no encoder has seen have theirs; another such signal is one vector a context.
     """
     if not isinstance(view.step, Encode):
-        return value.flatten(1).float()
+        return value.flatten(2 if view.placed else 1).float()
     return value.flatten(2).transpose(1, 2) if value.ndim == 4 else value

@@ -29,6 +29,8 @@ class Bound:
     candidates can show, or None. tiled(x, y, scale, positives=None) is `loss(scale * x @ y.T)`
     without ever holding that matrix, where there is such a form. Calling a bound with settings
     gives the same bound at those settings; two bounds with one name and settings are equal.
+    `conditional`: log_r may be another view's posterior of the same variable, and the value then
+    lies on the same side of the information that is conditional on that view.
 
     Errors: InfomaxError for a setting that the bound does not have.
 
@@ -47,6 +49,7 @@ class Bound:
     value: Callable[..., Tensor] = field(compare=False, repr=False)
     ceiling: Callable[[int], float | None] = field(default=no_ceiling, compare=False, repr=False)
     tiled: Callable[..., Tensor] | None = field(default=None, compare=False, repr=False)
+    conditional: bool = False
     settings: tuple[tuple[str, float | None], ...] = ()
     remake: Callable[..., Bound] | None = field(default=None, compare=False, repr=False)
 

@@ -92,7 +92,14 @@ TractableDonskerVaradhan = Bound(
     loss=partial(minus, densities.tractable_donsker_varadhan),
     value=densities.tractable_donsker_varadhan,
 )
-Rate = Bound(name="Rate", side="upper", needs="densities", loss=partial(minus, _rate), value=_rate)
+Rate = Bound(
+    name="Rate",
+    side="upper",
+    needs="densities",
+    loss=partial(minus, _rate),
+    value=_rate,
+    conditional=True,
+)
 LeaveOneOut = Bound(
     name="LeaveOneOut",
     side="upper",

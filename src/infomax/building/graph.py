@@ -15,7 +15,7 @@ from infomax.building.kinds import (
 )
 from infomax.data import DataSpec
 from infomax.recipe import Recipe, ViewSpec, WindowSpec
-from infomax.slices import Columns, Crop, Half, Window
+from infomax.slices import Channels, Columns, Crop, Half, Patches, Window
 from infomax.views import Context, View
 
 
@@ -64,6 +64,10 @@ def _step(
         return parent.slice(make({"half": Half}, {"kind": "half", **half}, f"{where}.half"))
     if spec.crop is not None:
         return parent.slice(Crop(**spec.crop.model_dump()))
+    if spec.channels is not None:
+        return parent.slice(Channels(spec.channels))
+    if spec.patches is not None:
+        return parent.slice(Patches(**spec.patches.model_dump()))
     if spec.columns is not None:
         return parent.slice(Columns(*spec.columns))
     assert spec.window is not None

@@ -21,6 +21,7 @@ ENCODERS = {
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
     "mlp": encoders.MLP,
+    "resnet": encoders.ResNet,
 }
 AUGMENTATIONS = {
     "blur": augment.blur,
@@ -68,7 +69,7 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
     fields: dict[str, Any] = {
         name: (hints[name], ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(target).parameters.items()
-        if name != "self"
+        if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)  # nn.Module's own
     }
     schema = create_model(kind, __config__=ConfigDict(extra="forbid"), **fields)
     try:

@@ -84,8 +84,18 @@ def _edge(spec: EdgeSpec, views: Mapping[str, View], where: str) -> Objective:
             got=f"`{other}`",
             fix=f"take `{other}` out, or choose another bound",
         )
+    if spec.given is not None:
+        known(spec.given, views, f"{where}.given", "a view")
     part = getattr(spec, key)
     module = None if part is None else make(kinds, part, f"{where}.{key}")
     a, b = (views[end] for end in spec.between)
     positions = spec.ahead if spec.ahead is not None else spec.positions
-    return I(a, b, bound=bound, critic=module, positions=positions, negatives=spec.negatives)
+    return I(
+        a,
+        b,
+        bound=bound,
+        critic=module,
+        positions=positions,
+        negatives=spec.negatives,
+        given=None if spec.given is None else views[spec.given],
+    )

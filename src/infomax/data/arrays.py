@@ -16,6 +16,7 @@ from infomax.data.sounds import sound_array
 from infomax.data.spec import DataSpec, PictureSpec, SignalSpec, SoundSpec, TextSpec
 from infomax.data.table import (
     Table,
+    complete_values,
     existing,
     find,
     given_split,
@@ -46,7 +47,7 @@ def npz(spec: DataSpec) -> Table:
         need_signals(spec, archive.files, where)
         get = _getter(archive, where)
         split = spec.split if isinstance(spec.split, str | None) else spec.split.column
-        rowwise = {key: get(key) for key in (spec.label, spec.group, split) if key is not None}
+        rowwise = {key: get(key) for key in (*spec.labels, spec.group, split) if key is not None}
         axes = max((max(1, array.ndim) for array in rowwise.values()), default=1)
         arrays = {
             name: [
@@ -67,12 +68,10 @@ def npz(spec: DataSpec) -> Table:
     return Table(
         len(next(iter(columns.values()))),
         whole(columns),
-        {}
-        if spec.label is None
-        else {spec.label: label_values(plain[spec.label], f"{spec.label!r} of {where}")},
+        {name: label_values(plain[name], f"{name!r} of {where}") for name in spec.labels},
         None
         if spec.group is None
-        else label_values(plain[spec.group], f"{spec.group!r} of {where}"),
+        else complete_values(plain[spec.group], f"{spec.group!r} of {where}"),
         None
         if spec.split is None or split is None
         else given_split(plain[split], spec.split, where),

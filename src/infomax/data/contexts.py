@@ -79,6 +79,12 @@ class Contexts:
         """The names of the labels there are."""
         return tuple(self.labels)
 
+    def labelled(self, label: str) -> Bool[np.ndarray, "n"]:
+        """True for the rows of the source that have this label."""
+        values = self.labels[label]
+        there: np.ndarray = values != "" if values.dtype.kind == "U" else np.ones(len(values), bool)
+        return there
+
     def rows(self, split: str) -> Int[np.ndarray, "contexts"]:
         """Row numbers in the source of the contexts of a split.
 

@@ -94,10 +94,11 @@ def load(spec: DataSpec | str, *, whole: bool = False) -> Contexts:
         return Contexts(name, signals.columns, table.labels, {"all": rows}, skipped)
     splits = _split(spec, table, rows, copies(signals.columns, rows))
     for label, values in table.labels.items():
-        if len(np.unique(values[rows])) < 2:
+        classes = [value for value in np.unique(values[rows]).tolist() if value != ""]
+        if len(classes) < 2:
             raise InfomaxError(
                 wanted=f"two or more classes in the label {label!r} of {name}",
-                got=f"only {values[rows][0]!r}" if len(rows) else "no rows",
+                got=f"only {classes[0]!r}" if classes else "no rows",
                 fix="name another column as data.label, or none",
             )
     return Contexts(name, signals.columns, table.labels, splits, skipped)

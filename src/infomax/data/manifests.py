@@ -22,6 +22,7 @@ from infomax.data.spec import DataSpec, PictureSpec, SignalSpec, SoundSpec, Text
 from infomax.data.table import (
     Signals,
     Table,
+    complete_values,
     existing,
     find,
     given_split,
@@ -97,12 +98,12 @@ def frame_table(
         return Signals(columns, unreadable)
 
     labels, group, given = {}, None, None
-    if spec.label is not None:
-        what = f"the label column {spec.label!r} of {where}"
-        labels[spec.label] = label_values(values(spec.label, "label"), what)
+    for name in spec.labels:
+        what = f"the label column {name!r} of {where}"
+        labels[name] = label_values(values(name, "label"), what)
     if spec.group is not None:
         what = f"the group column {spec.group!r} of {where}"
-        group = label_values(values(spec.group, "group"), what)
+        group = complete_values(values(spec.group, "group"), what)
     if spec.split is not None:
         column = spec.split if isinstance(spec.split, str) else spec.split.column
         given = given_split(values(column, "split"), spec.split, where)

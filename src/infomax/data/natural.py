@@ -19,7 +19,7 @@ def picture_signal(spec: DataSpec) -> tuple[str, PictureSpec]:
     strange = [
         f"data.{key}: {value}"
         for key, value, own in (
-            ("label", spec.label, "label"),
+            ("label", ", ".join(spec.labels) or None, "label"),
             ("group", spec.group, None),
             ("split", spec.split, None),
         )

@@ -86,7 +86,9 @@ class SplitSpec(_Strict):
 class DataSpec(_Strict):
     """Where contexts come from.
 
-    `label`, `group`, `split` name columns (keys of an npz). No group is ever on two sides.
+    `label`, `group`, `split` name columns (keys of an npz). `label` may list several: the first is
+    the default (and the one that splits are balanced by). A context with an empty label cell is
+    kept; it is only not judged by that label. No group is ever on two sides.
     `split` is a column that holds train / validation / test, or a `SplitSpec`. What is not given
     is drawn: `test` and `validation` are fractions of the contexts it is drawn from, and `seed`
     decides which. `limit` keeps that many contexts, drawn at random, for quick trials.
@@ -100,7 +102,7 @@ class DataSpec(_Strict):
 
     source: str
     path: str | None = None
-    label: str | None = None
+    label: str | list[str] | None = None
     group: str | None = None
     split: str | SplitSpec | None = None
     signals: dict[str, SignalSpec] = Field(default_factory=dict)
@@ -108,6 +110,12 @@ class DataSpec(_Strict):
     test: float = Field(default=0.2, gt=0, lt=0.9)
     seed: int = Field(default=0, ge=0)
     limit: PositiveInt | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the label columns, the default first."""
+        listed = [self.label] if isinstance(self.label, str) else self.label or []
+        return tuple(dict.fromkeys(listed))
 
 
 def parse_spec(text: str) -> dict[str, str]:

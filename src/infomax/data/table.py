@@ -106,7 +106,30 @@ def need_signals(spec: DataSpec, there: Sequence[str], where: str) -> None:
 
 
 def label_values(values: np.ndarray, what: str) -> np.ndarray:
-    """A label or group as int64 or str.
+    """A label as int64; or as str, "" where the cell is empty.
+
+    Raises:
+        InfomaxError: all cells are empty, or numbers that are not whole.
+    """
+    if values.dtype.kind in "iub":
+        return values.astype(np.int64)
+    if values.dtype.kind == "f":
+        empty = np.isnan(values)
+        if not empty.any() or empty.all():
+            return complete_values(values, what)
+        whole = complete_values(np.where(empty, 0, values), what)
+        return np.where(empty, "", whole.astype(str))
+    if values.dtype.kind == "S":
+        values = np.char.decode(values)
+    empty = np.array([v is None or v != v or v == "" for v in values.tolist()], dtype=bool)
+    if empty.all():
+        return complete_values(values, what)
+    cells = zip(values.tolist(), empty.tolist(), strict=True)
+    return np.array(["" if nothing else str(cell) for cell, nothing in cells])
+
+
+def complete_values(values: np.ndarray, what: str) -> np.ndarray:
+    """A group or split, which every row must have, as int64 or str.
 
     Raises:
         InfomaxError: empty cells, or numbers that are not whole.
@@ -135,7 +158,7 @@ def given_split(values: np.ndarray, split: str | SplitSpec, where: str) -> np.nd
     Raises:
         InfomaxError: a value that means no split, or a value asked for that is not there.
     """
-    held = label_values(values, f"the split column of {where}").astype(str)
+    held = complete_values(values, f"the split column of {where}").astype(str)
     there = np.unique(held).tolist()
     if isinstance(split, str):
         strange = [value for value in there if value.lower() not in SPLIT_NAMES]

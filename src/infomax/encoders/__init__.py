@@ -5,5 +5,6 @@ Any ``nn.Module`` serves in Python; these are the ones a recipe can name.
 
 from infomax.encoders.conv import ConvNet
 from infomax.encoders.mlp import MLP
+from infomax.encoders.resnet import ResNet
 
-__all__ = ["MLP", "ConvNet"]
+__all__ = ["MLP", "ConvNet", "ResNet"]

@@ -55,13 +55,13 @@ class ConvNet(nn.Module):
             if channels is None
             else nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
         )
-        self.stage1 = nn.Sequential(stem, _norm(width), nn.ReLU())
+        self.stage1 = nn.Sequential(stem, group_norm(width), nn.ReLU())
         self._stages = ["stage1"]
         for index in range(2, stages + 1):
             self.add_module(f"stage{index}", _Stage(width, 2 * width))
             self._stages.append(f"stage{index}")
             width *= 2
-        self.pool = _Pool(grid)
+        self.pool = GridPool(grid)
         self.head: nn.Module = (
             nn.Identity() if dim is None else nn.Linear((grid * grid + 1) * width, dim)
         )
@@ -75,7 +75,8 @@ class ConvNet(nn.Module):
         return features
 
 
-def _norm(width: int) -> nn.GroupNorm:
+def group_norm(width: int) -> nn.GroupNorm:
+    """Normalize groups of 16 channels of each picture by itself, or all if there are fewer."""
     return nn.GroupNorm(max(1, width // 16), width)
 
 
@@ -85,16 +86,16 @@ class _Stage(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.down = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
-        self.norm1 = _norm(outputs)
+        self.norm1 = group_norm(outputs)
         self.conv = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = _norm(outputs)
+        self.norm2 = group_norm(outputs)
 
     def forward(self, hidden: Tensor) -> Tensor:
         shrunk = torch.relu(self.norm1(self.down(hidden)))
         return torch.relu(shrunk + self.norm2(self.conv(shrunk)))
 
 
-class _Pool(nn.Module):
+class GridPool(nn.Module):
     """Mean over each cell of a grid of places, and the maximum over all, side by side."""
 
     def __init__(self, grid: int) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+ENOUGH = 4096
+"""Training vectors that a mean and a deviation are taken from."""
 
 
 class Standardize(nn.Module):
@@ -69,7 +74,14 @@ class MLP(nn.Module):
         features: Tensor = self.head(hidden)
         return features
 
-    def start(self, sample: Float[Tensor, "n *signal"]) -> None:
-        """Take the statistics of training vectors."""
-        if sample.ndim == 2:
-            self.scale.start(sample.float())
+    def start(self, batches: Iterable[Tensor]) -> None:
+        """Take the statistics of the first few thousand training vectors."""
+        taken: list[Tensor] = []
+        for batch in batches:
+            if batch.ndim != 2:
+                return
+            taken.append(batch.float())
+            if sum(map(len, taken)) >= ENOUGH:
+                break
+        if taken:
+            self.scale.start(torch.cat(taken))

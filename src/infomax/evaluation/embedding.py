@@ -46,8 +46,8 @@ def flat(z: Float[np.ndarray, "n *shape"]) -> Float[np.ndarray, "n d"]:
 
 
 def raw(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n d"]:
-    """What the view's encoder is given, laid flat: the baseline of every probe."""
-    before = [node for node in view.path if not isinstance(node.step, Encode)]
+    """What the view's encoder is given (or all that patches are of), laid flat: the baseline."""
+    before = [n for n in view.path if not isinstance(n.step, Encode) and not n.placed]
     return embed(before[-1], contexts, split)
 
 

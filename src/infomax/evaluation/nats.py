@@ -81,6 +81,7 @@ def value_terms(
                 weight=term.weight,
                 negatives=edge.negatives,
                 positions=str(edge.positions),
+                given=None if edge.given is None else str(edge.given),
             )
         )
     return terms
@@ -156,7 +157,7 @@ def _controls(model: Model, batches: Iterable[list[Measured]]) -> list[float]:
 
 def _same_ends(model: Model, i: int, j: int) -> bool:
     a, b = model.objective.terms[i].edge, model.objective.terms[j].edge
-    return {a.a, a.b} == {b.a, b.b}
+    return {a.a, a.b} == {b.a, b.b} and a.given is b.given
 
 
 def jackknife(without: Float[Tensor, " groups"]) -> float:

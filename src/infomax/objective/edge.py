@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from infomax._errors import InfomaxError
 from infomax.bounds import Bound
 from infomax.pairing import Negatives, Pairs, Positions, arrange
-from infomax.slices import Columns, Crop, Half, Window
-from infomax.views import Encode, Values, View, vectors
+from infomax.views import Encode, Slice, Values, View, vectors
 
 Gather = Callable[[Tensor], Tensor]
 
@@ -24,7 +23,13 @@ class Edge:
 
     ``critic`` is any module ``(x, y) -> scores``; for a bound on densities (Rate, ...) the second
     view must come from a stochastic encoder and ``critic`` is the marginal r(y), a module with
-    ``log_prob``.
+    ``log_prob``. With ``given``, another view of b's own space by a stochastic encoder, its
+    posterior takes the marginal's place, and what is bounded is the information between a and b
+    that the context of ``given`` does not already hold:
+
+        ``E[log p(b | a) - log p(b | given)] >= I(a; b | given)``.
+
+    Source: Federici et al. 2020 (arXiv:2002.07017), section 3.
     """
 
     a: View
@@ -33,6 +38,7 @@ class Edge:
     critic: nn.Module
     positions: Positions = "all"
     negatives: Negatives = "batch"
+    given: View | None = None
 
     def measure(
         self, values: Values, gather: Gather = lambda x: x, *, torn: bool = False
@@ -56,15 +62,27 @@ class Edge:
         return Measured(pairs, (self.critic(pairs.x, pairs.y),))
 
     def _densities(self, values: Values, both: Tensor | None, torn: bool) -> Measured:
-        if self.b not in values.posteriors:
-            raise InfomaxError(
-                wanted=f"a known posterior p({self.b} | {self.a}) for the bound {self.bound.name}",
-                got=f"'{self.b}', whose encoder is not stochastic",
-                fix="give that encoder a Gaussian head, or choose a bound of a critic",
-            )
         z = values.tensors[self.b]
+        for view in (self.b, *self.conditions):
+            if view not in values.posteriors:
+                raise InfomaxError(
+                    wanted=f"a known posterior of '{view}' for the bound {self.bound.name}",
+                    got=f"'{view}', whose encoder is not stochastic",
+                    fix="give that encoder a Gaussian head, or choose a bound of a critic",
+                )
+            shape = tuple(values.tensors[view].shape)
+            if shape != (len(z), z.shape[-1]):
+                raise InfomaxError(
+                    wanted=f"one vector a context, of the size of '{self.b}', for the bound "
+                    f"{self.bound.name}",
+                    got=f"'{view}' of shape {shape} (contexts first)",
+                    fix="encode whole contexts, and give the heads one dimension",
+                )
         log_p = values.posteriors[self.b].log_prob_pairs(z)
-        log_r = self.critic.log_prob(z)  # type: ignore[operator]
+        if self.given is None:
+            log_r = self.critic.log_prob(z)  # type: ignore[operator]
+        else:
+            log_r = values.posteriors[self.given].log_prob(z)
         if both is not None:
             z, log_p, log_r = z[both], log_p[both][:, both], log_r[both]
         if torn:
@@ -85,11 +103,24 @@ class Edge:
                 got=f"'{self.a}' twice",
                 fix="name another view as one of its ends",
             )
+        if self.given is not None and not self.bound.conditional:
+            raise InfomaxError(
+                wanted="a bound that may be `given` another view: rate",
+                got=f"{self.bound.name} between {self.a} and {self.b}, given {self.given}",
+                fix="take `given` out, or choose that bound",
+            )
+        if self.given is not None and (
+            self.b in self.given.path or not isinstance(self.given.step, Encode)
+        ):
+            raise InfomaxError(
+                wanted=f"given: what a stochastic encoder makes of another view than '{self.b}'",
+                got=f"'{self.given}'",
+                fix="name the output of a Gaussian head, over the same space",
+            )
         if self.bound.needs != "densities":
             return
         below = self.b.path[self.b.path.index(self.a) + 1 :] if self.a in self.b.path else ()
-        known = (Encode, Half, Crop, Window, Columns)
-        if not below or not all(isinstance(view.step, known) for view in below):
+        if not below or not all(isinstance(view.step, Encode | Slice) for view in below):
             raise InfomaxError(
                 wanted=f"a posterior p({self.b} | {self.a}) for the bound {self.bound.name}: "
                 f"'{self.b}' made from '{self.a}' by encoders",
@@ -108,9 +139,14 @@ class Edge:
         return torch.stack(list(masks.values())).all(0) if masks else None
 
     @property
+    def conditions(self) -> tuple[View, ...]:
+        """The view that the information is conditional on, if there is one."""
+        return () if self.given is None else (self.given,)
+
+    @property
     def signals(self) -> tuple[str, ...]:
-        """The signals both ends need."""
-        return tuple(dict.fromkeys((self.a.signal, self.b.signal)))
+        """The signals both ends, and what is given, need."""
+        return tuple(dict.fromkeys(v.signal for v in (self.a, self.b, *self.conditions)))
 
 
 @dataclass(frozen=True)

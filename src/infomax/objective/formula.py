@@ -71,8 +71,9 @@ class Objective:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The ends of all edges, each once."""
-        return tuple(dict.fromkeys(v for term in self.terms for v in (term.edge.a, term.edge.b)))
+        """The ends of all edges and what they are given, each once."""
+        edges = [term.edge for term in self.terms]
+        return tuple(dict.fromkeys(v for e in edges for v in (e.a, e.b, *e.conditions)))
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)
@@ -97,6 +98,7 @@ def I(  # noqa: E743 - the formula's letter
     critic: nn.Module | None = None,
     positions: Positions = "all",
     negatives: Negatives = "batch",
+    given: View | None = None,
 ) -> Objective:
     """Mutual information between two views: one term of an objective.
 
@@ -108,8 +110,19 @@ def I(  # noqa: E743 - the formula's letter
             on densities the marginal r(b); the standard normal where not said.
         positions: how places pair: ``"all"``, ``"same"``, or k, the steps ahead.
         negatives: ``"batch"``, ``"within"`` the context, or ``"both"``.
+        given: the view whose posterior takes the marginal's place: the information beyond it,
+            I(a; b | given).
+
+    Raises:
+        InfomaxError: both a marginal and ``given``.
     """
+    if critic is not None and given is not None:
+        raise InfomaxError(
+            wanted=f"a marginal, or the view that stands in for it (given: {given})",
+            got="both",
+            fix="take one of them out",
+        )
     chosen = bounds.InfoNCE if bound is None else bound
     if critic is None:
         critic = Separable() if chosen.needs == "scores" else StandardNormal()
-    return Objective((Term(1.0, Edge(a, b, chosen, critic, positions, negatives)),))
+    return Objective((Term(1.0, Edge(a, b, chosen, critic, positions, negatives, given)),))

@@ -33,6 +33,13 @@ class CropSpec(_Strict):
     width: int = Field(gt=0)
 
 
+class PatchesSpec(_Strict):
+    """``patches: {size: 8, stride: 4}``, in pixels."""
+
+    size: int = Field(gt=0)
+    stride: int = Field(gt=0)
+
+
 class WindowSpec(_Strict):
     """``window: {second: 5, length: 1}`` of a sound, or ``{start: 0, length: 50}`` in samples."""
 
@@ -55,6 +62,8 @@ class ViewSpec(_Strict):
     augment: Part | list[Part] | None = None
     half: str | HalfSpec | None = None
     crop: CropSpec | None = None
+    channels: Literal["L", "ab"] | None = None
+    patches: PatchesSpec | None = None
     window: WindowSpec | None = None
     columns: tuple[int, int] | None = None
     encode: str | None = None
@@ -62,7 +71,10 @@ class ViewSpec(_Strict):
 
     @model_validator(mode="after")
     def _one_step(self) -> ViewSpec:
-        steps = ("signal", "augment", "half", "crop", "window", "columns", "encode")
+        steps = (
+            *("signal", "augment", "half", "crop", "channels", "patches"),
+            *("window", "columns", "encode"),
+        )
         given = [step for step in steps if getattr(self, step) is not None]
         if len(given) != 1:
             raise ValueError(f"a view needs exactly one of {', '.join(steps)}; got {given or 0}")
@@ -84,6 +96,7 @@ class EdgeSpec(_Strict):
     positions: Literal["all", "same"] = "all"
     ahead: int | None = Field(default=None, ge=1)
     negatives: Negatives = "batch"
+    given: str | None = None
 
 
 class TrainSpec(_Strict):

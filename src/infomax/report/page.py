@@ -123,7 +123,9 @@ def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) ->
                 a=term.between[0],
                 b=term.between[1],
                 value=f"{words.SIGN[term.side]} {amount}",
-                below=f"{factor}{term.bound}" + (", minimized" if away else ""),
+                below=f"{factor}{term.bound}"
+                + (f", given {term.given}" if term.given else "")
+                + (", minimized" if away else ""),
                 color=i % COLORS,
                 minimized=away,
             )
@@ -156,7 +158,9 @@ def _planned(recipe: Mapping[str, Any]) -> list[graph.Edge]:
                         a=str(between[0]),
                         b=str(between[1]),
                         value="no value yet",
-                        below=str(item.get("bound", "")) + (", minimized" if away else ""),
+                        below=str(item.get("bound", ""))
+                        + (f", given {item['given']}" if item.get("given") else "")
+                        + (", minimized" if away else ""),
                         color=len(edges) % COLORS,
                         minimized=away,
                     )

@@ -69,8 +69,8 @@ def percent(value: float | None) -> str:
 
 
 def pair(term: Term) -> str:
-    """Name the two ends of an edge."""
-    return f"{term.between[0]} and {term.between[1]}"
+    """Name the two ends of an edge, and the view that their information is conditional on."""
+    return " and ".join(term.between) + (f" (given {term.given})" if term.given else "")
 
 
 def headline(results: Results | None) -> str:

@@ -14,4 +14,4 @@
 from infomax.runs.folder import environment, of, write_array
 from infomax.runs.running import embed, evaluate, load, train
 
-__all__ = ["embed","environment","evaluate","load","of","train","write_array"]
+__all__ = ["embed", "environment", "evaluate", "load", "of", "train", "write_array"]

@@ -6,23 +6,18 @@ import os
 import platform
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from infomax import building, checkpoint, data, engine, evaluation, recipe, report, views
+from infomax import recipe
 from infomax._errors import InfomaxError
-from infomax.building import Study
-from infomax.checkpoint import State
 from infomax.data import Contexts
-from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import Results, write_json_atomic
-from infomax.views import View
 
 
 def of(run: Path) -> Recipe:
@@ -50,6 +45,7 @@ def note_if_unfinished(out: Path, chosen: Recipe) -> Iterator[None]:
 
 
 def same_recipe(chosen: Recipe, saved: Path) -> None:
+    """Refuse to resume a run under another recipe than it was started with."""
     if not saved.is_file():
         raise InfomaxError(
             wanted="a run to resume",
