@@ -44,6 +44,7 @@ def test_the_run_folder_holds_what_the_contract_says(run):
         "model.safetensors",
         "results.json",
         "map.npz",
+        "neighbours.json",
         "report.html",
     }
     found = json.loads((run / "results.json").read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich import progress as bars
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infomax.recipe import Recipe
-from infomax.records import Probe, Results, Term
+from infomax.records import Probe, Results, Retrieval, Term
 
 out = Console(highlight=False)
 EVERY = 10.0
@@ -92,11 +92,26 @@ def table(results: Results) -> None:
             line(f"{' - '.join(term.between)}: {term.verdict}: {term.why}")
     if results.probes:
         probes = Table(title="Probes (test accuracy)", title_justify="left")
-        for name in ("view", "label", "probe", "labels used", "raw", "untrained", "learned"):
+        for name in ("view", "label", "probe", "labels used", *_SIDES):
             probes.add_column(name, justify="right" if name in _NUMBERS else "left")
         for probe in results.probes:
             probes.add_row(*_probe(probe))
         out.print(probes)
+        for note in dict.fromkeys(note for probe in results.probes for note in probe.notes):
+            line(note)
+    if results.retrieval:
+        _retrieval(results.retrieval)
+    for told in results.zero_shot:
+        line(
+            f"zero-shot {told.label} of {told.view} by {told.text}: {told.accuracy:.3f} "
+            f"± {told.stderr:.3f} of {told.contexts}, balanced {told.balanced:.3f} "
+            f"(chance {told.chance:.3f}, commonest class {told.majority:.3f})"
+        )
+    for cell in results.map:
+        line(
+            f"shared {cell.stage} training: {' - '.join(cell.between)}: {cell.nats:.2f} nats "
+            f"[{cell.interval[0]:.2f}, {cell.interval[1]:.2f}]"
+        )
     if results.representation:
         rank = results.representation
         line(f"effective rank {rank.effective_rank:.1f} of {rank.dimension} dimensions")
@@ -105,7 +120,9 @@ def table(results: Results) -> None:
         line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")
 
 
-_NUMBERS = {"nats", "ceiling", "train", "shuffled", "raw", "untrained", "learned"}
+_SIDES = ("majority", "raw", "pca", "cca", "untrained", "learned")
+_NUMBERS = {"nats", "ceiling", "train", "shuffled", *_SIDES}
+_KINDS = {"accuracy": "linear", "balanced_accuracy": "linear, balanced", "knn_accuracy": "k-NN"}
 _SIGNS = {"lower": "≥", "upper": "≤", "estimate": "≈"}
 
 
@@ -122,10 +139,38 @@ def _term(term: Term) -> list[str]:
 
 
 def _probe(probe: Probe) -> list[str]:
-    kind = {"accuracy": "linear", "knn_accuracy": "k-NN"}[probe.metric]
+    kind = _KINDS.get(probe.metric, probe.metric)
     used = probe.labels_used if probe.labels_used == "all" else f"{probe.labels_used} a class"
-    numbers = (probe.raw, probe.untrained, probe.learned)
-    return [probe.view, probe.label, kind, str(used), *(f"{n:.3f}" for n in numbers)]
+    numbers = (getattr(probe, side) for side in _SIDES)
+    shown = ("-" if n != n else f"{n:.3f}" for n in numbers)
+    return [probe.view, probe.label, kind, str(used), *shown]
+
+
+def _retrieval(records: Sequence[Retrieval]) -> None:
+    """Recall at each k beside chance; linear CCA of the same contexts below."""
+    ks = sorted({k for record in records for k in record.recall})
+    found = Table(title="Retrieval (test; chance in brackets)", title_justify="left")
+    for name in ("from", "to", "by", "among"):
+        found.add_column(name)
+    for k in ks:
+        found.add_column(f"recall@{k}", justify="right", no_wrap=True)
+    found.add_column("median rank", justify="right", no_wrap=True)
+    for record in records:
+        shares = [
+            f"{record.recall[k]:.3f} ({record.chance.get(k, float('nan')):.3f})"
+            if k in record.recall
+            else "-"
+            for k in ks
+        ]
+        found.add_row(
+            record.source,
+            record.target,
+            record.baseline or "learned",
+            str(record.candidates),
+            *shares,
+            f"{record.median_rank:.0f} ({record.chance_rank:.0f})",
+        )
+    out.print(found)
 
 
 def recipes(shipped: Mapping[str, Recipe]) -> None:

@@ -55,8 +55,9 @@ def build(recipe: Recipe) -> Study:
     for index, spec in enumerate(recipe.minimize):
         objective = objective - spec.weight * _edge(spec, views, f"minimize.{index}")
     objective.check()
-    known(recipe.evaluate.view, views, "evaluate.view", "a view")
-    _trained(views[recipe.evaluate.view], objective)
+    for name in recipe.evaluate.named:
+        known(name, views, "evaluate", "a view")
+        _trained(views[name], objective)
     return Study(objective, views, modules)
 
 
@@ -66,7 +67,7 @@ def _trained(judged: View, objective: Objective) -> None:
     idle = [view for view, module in judged.encoders if id(module) not in used]
     if idle:
         raise InfomaxError(
-            wanted="evaluate.view: a view by encoders that an edge trains",
+            wanted="evaluate: views by encoders that an edge trains",
             got=f"'{judged}', by way of '{idle[0]}', whose encoder is on no edge",
             fix="judge another view, or add an edge",
         )

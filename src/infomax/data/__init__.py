@@ -3,6 +3,7 @@
 from infomax.data.columns import Column, Kind
 from infomax.data.contexts import SPLITS, Batch, Contexts
 from infomax.data.loading import SOURCES, load
+from infomax.data.plain import encode_texts
 from infomax.data.spec import DataSpec, SignalSpec, SplitSpec, override, parse_spec
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Kind",
     "SignalSpec",
     "SplitSpec",
+    "encode_texts",
     "load",
     "override",
     "parse_spec",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, UInt8
 
 from infomax._errors import InfomaxError
 from infomax.data.columns import Kind, MemoryColumn
@@ -56,16 +56,25 @@ def text_column(texts: Sequence[str | None], spec: TextSpec) -> MemoryColumn:
         ([True, False, True], b'hi')
     """
     filled = np.array([text is not None and text.strip() != "" for text in texts], dtype=bool)
-    rows = []
-    for text, there in zip(texts, filled, strict=True):
-        if there:
-            cut = str(text).encode("utf-8", "replace")[: spec.length]
-            rows.append(cut.decode("utf-8", "ignore").encode())
-    longest = max((len(row) for row in rows), default=1)
-    data = np.zeros((len(rows), longest), dtype=np.uint8)
-    for place, row in enumerate(rows):
-        data[place, : len(row)] = np.frombuffer(row, np.uint8)
+    there = [str(text) for text, is_there in zip(texts, filled, strict=True) if is_there]
+    data = encode_texts(there, spec.length)
+    longest = int((data != 0).any(0).nonzero()[0].max(initial=0)) + 1
+    data = np.ascontiguousarray(data[:, :longest])
     return MemoryColumn("text", torch.from_numpy(data), _slots(filled))
+
+
+def encode_texts(texts: Sequence[str], length: int) -> UInt8[np.ndarray, "n length"]:
+    """Texts as UTF-8 bytes, padded with zeros or cut, never within a character, to `length`.
+
+    Example:
+        >>> encode_texts(["hé", "abc"], 2).tolist()
+        [[104, 0], [97, 98]]
+    """
+    data = np.zeros((len(texts), length), dtype=np.uint8)
+    for place, text in enumerate(texts):
+        cut = text.encode("utf-8", "replace")[:length].decode("utf-8", "ignore").encode()
+        data[place, : len(cut)] = np.frombuffer(cut, np.uint8)
+    return data
 
 
 def _slots(filled: np.ndarray) -> torch.Tensor | None:

@@ -20,9 +20,7 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
     ``[n, d]``, or ``[n, positions, d]`` for a feature map or sequence. A stochastic encoder gives
     its mean. A context that lacks the signal gives NaN.
     """
-    module = next((node.step.module for node in view.path if isinstance(node.step, Encode)), None)
-    parameter = next(module.parameters(), None) if isinstance(module, nn.Module) else None
-    device = parameter.device if parameter is not None else torch.device("cpu")
+    device = device_of(view)
     for node in view.path:
         if isinstance(node.step, Encode):
             node.step.module.eval()
@@ -40,15 +38,16 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
     return np.concatenate(parts)
 
 
+def device_of(view: View) -> torch.device:
+    """Where the encoders of a view are."""
+    module = next((node.step.module for node in view.path if isinstance(node.step, Encode)), None)
+    parameter = next(module.parameters(), None) if isinstance(module, nn.Module) else None
+    return parameter.device if parameter is not None else torch.device("cpu")
+
+
 def flat(z: Float[np.ndarray, "n *shape"]) -> Float[np.ndarray, "n d"]:
     """One vector a context: the mean over positions."""
     return z.mean(1) if z.ndim == 3 else z
-
-
-def raw(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n d"]:
-    """What the view's encoder is given (or all that patches are of), laid flat: the baseline."""
-    before = [n for n in view.path if not isinstance(n.step, Encode) and not n.placed]
-    return embed(before[-1], contexts, split)
 
 
 def map_2d(z: Float[np.ndarray, "n d"], seed: int = 0) -> tuple[Float[np.ndarray, "n 2"], str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from infomax.evaluation.profile import UNTRAINED
 from infomax.evaluation.stages import OUTPUT, RAW
-from infomax.knowledge import Held, Shortcut
+from infomax.records import Held, Shortcut
 
 SHORTCUT = 0.5
 """Share of an edge's nats above which low-level factors are called a shortcut."""

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from jaxtyping import Int
 
+from infomax.building import Study
 from infomax.data import SPLITS, Contexts
 from infomax.evaluation.factors import FACTORS
 from infomax.evaluation.reading import Classes, binned, read
-from infomax.evaluation.stages import CHUNK, OUTPUT, RAW, see
-from infomax.knowledge import Held
-from infomax.objective import Objective
+from infomax.evaluation.probing import classes
+from infomax.evaluation.stages import CHUNK, OUTPUT, see
+from infomax.records import Held
 from infomax.views import View, evaluate
 
 MOST = {"train": 8000, "validation": 2000, "test": 4000}
@@ -29,17 +30,15 @@ CLASSES = 256
 UNTRAINED = "untrained"
 
 
-def views_to_profile(
-    judged: Mapping[str, View], named: Mapping[str, View], objective: Objective
-) -> dict[str, View]:
+def views_to_profile(judged: Mapping[str, View], study: Study) -> dict[str, View]:
     """The judged views, and an end of an edge for every other encoder; at most `VIEWS`."""
     chosen = dict(judged)
     seen = {id(view.encoders[-1][1]) for view in judged.values() if view.encoders}
-    names = {view: name for name, view in named.items()}
-    for view in objective.views:
-        if view.encoders and id(view.encoders[-1][1]) not in seen:
+    ends = set(study.objective.views)
+    for name, view in study.views.items():
+        if view in ends and view.encoders and id(view.encoders[-1][1]) not in seen:
             seen.add(id(view.encoders[-1][1]))
-            chosen[names.get(view, str(view))] = view
+            chosen[name] = view
     return dict(list(chosen.items())[:VIEWS])
 
 
@@ -86,7 +85,9 @@ def hold(
                         nats=reading.nats,
                         stderr=reading.stderr,
                         entropy=reading.entropy,
-                        classes=len(np.unique(factors[factor]["test"])),
+                        classes=len(
+                            np.unique(factors[factor]["test"][factors[factor]["test"] >= 0])
+                        ),
                     )
                 )
     return found
@@ -102,10 +103,10 @@ def sample(signal: str, contexts: Contexts, split: str) -> Int[np.ndarray, " n"]
 
 def _labels(contexts: Contexts, rows: Mapping[str, np.ndarray]) -> dict[str, dict[str, Classes]]:
     found = {}
-    for name, values in contexts.labels.items():
-        classes = np.unique(values, return_inverse=True)[1]
-        if 1 < classes.max() + 1 <= CLASSES:
-            found[name] = {s: classes[contexts.rows(s)[rows[s]]] for s in SPLITS}
+    for name in contexts.labels:
+        kinds = {s: c[rows[s]] for s, c in classes(contexts, name).items()}
+        if 1 < len(np.unique(kinds["train"][kinds["train"] >= 0])) <= CLASSES:
+            found[name] = kinds
     return found
 
 
@@ -124,6 +125,3 @@ def _low_level(
     whole = {n: {s: np.concatenate(p[s]) for s in SPLITS} for n, p in parts.items()}
     cut = {name: binned(values) for name, values in whole.items()}
     return {name: classes for name, classes in cut.items() if classes is not None}
-
-
-__all__ = ["RAW", "UNTRAINED", "hold", "sample", "views_to_profile"]

@@ -23,9 +23,9 @@ from infomax.evaluation.factors import FACTORS
 from infomax.evaluation.nats import Summary
 from infomax.evaluation.profile import MOST
 from infomax.evaluation.reading import Classes, binned, entropy
-from infomax.evaluation.stages import CHUNK, before
+from infomax.evaluation.stages import CHUNK, whole_input
 from infomax.heldout import SEED, batch_size
-from infomax.knowledge import Shortcut
+from infomax.records import Shortcut
 from infomax.objective import Edge, Measured, Objective
 from infomax.pairing import arrange
 from infomax.records import Term
@@ -64,7 +64,7 @@ def shortcuts(
         edge = term.edge
         if term.weight <= 0 or edge.bound.needs != "scores" or edge.negatives != "batch":
             continue
-        ends = before(edge.a), before(edge.b)
+        ends = whole_input(edge.a), whole_input(edge.b)
         if ends not in known:
             watch(f"shortcuts between {edge.a} and {edge.b}")
             known[ends] = _between(*ends, contexts, batch)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax.data import Contexts
+from infomax.evaluation.fixed import before
 from infomax.heldout import SEED, present
-from infomax.views import Encode, View, evaluate
+from infomax.views import View, evaluate
 
 CHUNK = 250
 MOST = 1024
@@ -34,17 +34,12 @@ Stages = dict[str, Float[Tensor, "n d"]]
 RAW, OUTPUT = "raw", "output"
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A view at each stage for some contexts, and what its first encoder was given."""
-
-    stages: Stages
-    given: Tensor
-
-
-def before(view: View) -> View:
-    """The last view on the way that no encoder has seen: what the first encoder is given."""
-    return [node for node in view.path if not isinstance(node.step, Encode)][-1]
+def whole_input(view: View) -> View:
+    """What a view's first encoder is given; of patches, the whole that they are cut from."""
+    node = before(view)
+    while node.placed and node.parent is not None:
+        node = node.parent
+    return node
 
 
 def see(view: View, contexts: Contexts, split: str, rows: Int[np.ndarray, " n"]) -> Stages:
@@ -71,10 +66,13 @@ def see(view: View, contexts: Contexts, split: str, rows: Int[np.ndarray, " n"])
             caught.clear()
             with torch.no_grad():
                 values = evaluate([view], batch.signals, present(batch), draw=False).tensors
-            parts = {RAW: _raw(values[before(view)], kind, batch.signals[view.signal])}
-            if view is not before(view):
-                stages = {name: v for name, v in caught.items() if _is_stage(v, len(batch))}
-                stages = {n: v for n, v in stages.items() if v is not values[view]}
+            parts = {RAW: _raw(values[whole_input(view)], kind, batch.signals[view.signal])}
+            if view.encoders:
+                stages = {
+                    name: v.reshape(len(batch), -1, *v.shape[1:]) if len(v) > len(batch) else v
+                    for name, v in caught.items()
+                    if _is_stage(v, len(batch)) and v is not values[view]
+                }
                 parts |= {name: pooled(v) for name, v in _some(stages).items()}
                 parts[OUTPUT] = pooled(values[view])
             for name, part in parts.items():
@@ -118,7 +116,8 @@ def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def _is_stage(value: object, count: int) -> bool:
     floats = isinstance(value, Tensor) and value.is_floating_point()
-    return floats and value.ndim >= 2 and len(value) == count  # type: ignore[union-attr]
+    # patches run through an encoder as contexts of their own
+    return floats and value.ndim >= 2 and len(value) % count == 0  # type: ignore[union-attr]
 
 
 def _some(stages: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -131,7 +130,8 @@ def _some(stages: dict[str, Tensor]) -> dict[str, Tensor]:
 def pooled(value: Tensor) -> Float[Tensor, "n d"]:
     """A stage as at most about `MOST` numbers a context: means over a grid, and the maximum.
 
-    ``[n, d]`` stays; a map ``[n, C, H, W]`` and a sequence ``[n, T, d]`` are pooled over places.
+    ``[n, d]`` stays; a map ``[n, C, H, W]`` and a sequence ``[n, T, d]`` are pooled over places,
+    maps of patches ``[n, P, C, H, W]`` over all the places of a patch.
 
     Example:
         >>> pooled(torch.zeros(2, 64, 20, 20)).shape, pooled(torch.zeros(2, 500, 64)).shape
@@ -141,7 +141,8 @@ def pooled(value: Tensor) -> Float[Tensor, "n d"]:
         return value
     if value.ndim == 3:
         value = value.mT[:, :, None]  # times as a row of places
-    value = value.flatten(1, -3) if value.ndim > 4 else value
+    if value.ndim > 4:  # patches: each its own channels, averaged over its places
+        value = value.flatten(3).mean(3)[..., None, None].flatten(1, 2)
     channels, height, width = value.shape[1:]
     room = max(1, MOST // channels)
     if height * width <= room:

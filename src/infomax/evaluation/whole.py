@@ -1,39 +1,62 @@
-"""The whole evaluation of a trained run, side by side: nats, probes, rank, a map."""
+"""The whole evaluation of a trained run, side by side: nats, probes, retrieval, rank, maps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from infomax import diagnostics
-from infomax._errors import InfomaxError
 from infomax.building import Study
-from infomax.data import SPLITS, Contexts
-from infomax.evaluation.embedding import embed, flat, map_2d, raw, thumbnails
+from infomax.data import Contexts
+from infomax.evaluation import zero_shot
+from infomax.evaluation.embedding import embed, flat, map_2d, thumbnails
 from infomax.evaluation.knowing import profile
 from infomax.evaluation.nats import value_terms
-from infomax.evaluation.probes import probe
-from infomax.knowledge import Profile
+from infomax.evaluation.neighbours import Gallery
+from infomax.evaluation.probing import Unlearned, has_label, labels_of, probes, sides_of
+from infomax.evaluation.searches import Searched, search
+from infomax.evaluation.searching import pairs
+from infomax.evaluation.sharing import shared
 from infomax.objective import Model
 from infomax.recipe import Recipe
-from infomax.records import Probe, Representation, Term
+from infomax.records import Probe, Profile, Representation, Retrieval, Shared, Term, ZeroShot
 
 MAPPED = 1500
-FEW = 10
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found, and the arrays of the map."""
+    """What was found, the arrays of the map, and what neighbours look like."""
 
     terms: list[Term]
     probes: list[Probe]
+    retrieval: list[Retrieval]
+    zero_shot: list[ZeroShot]
+    shared: list[Shared]
     representation: Representation
     map: dict[str, np.ndarray]
-    profile: Profile | None = None
+    profile: Profile | None
+    neighbours: list[dict[str, Any]]
+
+
+def check(recipe: Recipe, study: Study, contexts: Contexts) -> None:
+    """Refuse, before training, what could not be judged after it.
+
+    Raises:
+        InfomaxError: a label the data do not have; views that nothing can compare.
+    """
+    asked = recipe.evaluate
+    labels_of(recipe, contexts)
+    if asked.right is not None:
+        has_label(contexts, asked.right, "evaluate.right")
+    pairs(recipe, study, contexts)
+    if asked.zero_shot is not None:
+        has_label(contexts, asked.zero_shot.label, "evaluate.zero_shot.label")
+        zero_shot.judged_pair(recipe, asked.zero_shot, study, contexts)
 
 
 def evaluate(
@@ -45,100 +68,76 @@ def evaluate(
     *,
     watch: Callable[[str], None] = lambda words: None,
 ) -> Evaluation:
-    """Value every term and probe the recipe's view, with its baselines.
+    """Value every term, probe the recipe's views, look for one view by another.
 
     Args:
-        recipe: which view and label to judge by.
+        recipe: which views and labels to judge by.
         model: the trained model.
         study: its views.
         untrained: the same views with encoders as they were before training.
         contexts: the data, split as for training.
         watch: told what is being done.
     """
-    view, twin = study.views[recipe.evaluate.view], untrained.views[recipe.evaluate.view]
+    asked = recipe.evaluate
+    labels = labels_of(recipe, contexts)
     watch("embedding")
-    learned = {split: flat(embed(view, contexts, split)) for split in SPLITS}
-    there = {split: np.isfinite(z).all(1) for split, z in learned.items()}
-    seen = torch.from_numpy(learned["test"][there["test"]])
+    first = embed(study.views[asked.views[0]], contexts, "test")
+    learned = flat(first)
+    there = np.isfinite(learned).all(1)
+    seen = torch.from_numpy(learned[there])
     rank = diagnostics.effective_rank(seen)
     watch("held-out nats")
     terms = value_terms(model, contexts, recipe.train.batch, rank=rank)
-    label = label_of(recipe, contexts)
-    probes = []
-    if label is not None:
-        classes = _classes(contexts, label)
-        kept = {split: classes[split][there[split]] for split in SPLITS}
-        sides = {
-            "raw": {split: raw(view, contexts, split) for split in SPLITS},
-            "untrained": {split: flat(embed(twin, contexts, split)) for split in SPLITS},
-            "learned": learned,
-        }
-        sides = {n: {s: z[s][there[s]] for s in SPLITS} for n, z in sides.items()}
-        for metric in ("accuracy", "knn_accuracy"):
-            for used in ("all", FEW):
-                watch(f"probing {metric}, labels: {used}")
-                scores = {n: probe(z, kept, metric, used) for n, z in sides.items()}
-                accuracies = {n: accuracy for n, (accuracy, _) in scores.items()}
-                probes.append(
-                    Probe(
-                        view=recipe.evaluate.view,
-                        label=label,
-                        metric=metric,
-                        labels_used=used,
-                        stderr=scores["learned"][1],
-                        **accuracies,
-                    )
-                )
-    known = None
-    if recipe.evaluate.profile:
-        known = profile(
-            recipe, model.objective, study.views, untrained.views, contexts, terms, watch
-        )
-    watch("drawing the map")
-    representation = Representation(effective_rank=rank, dimension=seen.shape[1])
-    drawn = _map(recipe, contexts, learned, there, label)
-    return Evaluation(terms, probes, representation, drawn, known)
-
-
-def label_of(recipe: Recipe, contexts: Contexts) -> str | None:
-    """The label to judge by: the recipe's, or the data's first, or none.
-
-    Raises:
-        InfomaxError: the recipe names a label that the data do not have.
-    """
-    asked = recipe.evaluate.label
-    if asked is None:
-        return next(iter(contexts.labels), None)
-    if asked not in contexts.labels:
-        raise InfomaxError(
-            wanted="evaluate.label: a label of the data (" + ", ".join(contexts.labels) + ")",
-            got=repr(asked),
-            fix="correct the name, or leave evaluate.label out",
-        )
-    return asked
-
-
-def _classes(contexts: Contexts, label: str) -> dict[str, np.ndarray]:
-    numbers = np.unique(contexts.labels[label], return_inverse=True)[1]
-    return {split: numbers[contexts.rows(split)] for split in SPLITS}
+    found = pairs(recipe, study, contexts)
+    unlearned = Unlearned(contexts, found)
+    probed: list[Probe] = []
+    for name in asked.views if labels else ():
+        sides = sides_of(name, study, untrained, contexts, unlearned)
+        for label in labels:
+            probed += probes(name, label, sides, unlearned, study.views[name], watch)
+    rates = {n: getattr(s, "rate", 0) for n, s in recipe.data.signals.items()}
+    gallery = Gallery(contexts, rates, asked.right or next(iter(labels), None))
+    searched = Searched([], [])
+    for pair in found:
+        watch(f"retrieval: {pair.names[0]} - {pair.names[1]}")
+        searched = searched.joined(search(pair, asked.right, unlearned, gallery))
+    told = []
+    if asked.zero_shot is not None:
+        watch("zero-shot classification")
+        told.append(zero_shot.classify(recipe, study, contexts))
+    return Evaluation(
+        terms=terms,
+        probes=probed,
+        retrieval=searched.records,
+        zero_shot=told,
+        shared=list(shared(study.objective, unlearned, watch)) if asked.map else [],
+        representation=Representation(effective_rank=rank, dimension=seen.shape[1]),
+        map=_map(recipe, contexts, learned, there, next(iter(labels), None), watch),
+        neighbours=searched.neighbours,
+        profile=profile(recipe, study, untrained, contexts, terms, watch)
+        if asked.profile
+        else None,
+    )
 
 
 def _map(
     recipe: Recipe,
     contexts: Contexts,
-    learned: dict[str, np.ndarray],
-    there: dict[str, np.ndarray],
+    learned: np.ndarray,
+    there: np.ndarray,
     label: str | None,
+    watch: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
-    rows = np.flatnonzero(there["test"])
+    watch("drawing the map")
+    rows = np.flatnonzero(there)
     if len(rows) > MAPPED:
         rows = np.sort(np.random.default_rng(0).choice(rows, MAPPED, replace=False))
-    points, method = map_2d(learned["test"][rows])
+    points, method = map_2d(learned[rows])
     index = contexts.rows("test")[rows]
     arrays = {
         "points": points,
         "index": index,
-        "view": np.array(recipe.evaluate.view),
+        "view": np.array(recipe.evaluate.views[0]),
         "method": np.array(method),
     }
     if label is not None:

@@ -13,6 +13,7 @@ from infomax.recipe.schema import (
     TrainSpec,
     ViewSpec,
     WindowSpec,
+    ZeroShotSpec,
 )
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TrainSpec",
     "ViewSpec",
     "WindowSpec",
+    "ZeroShotSpec",
     "check",
     "explained",
     "parse",

@@ -111,15 +111,48 @@ class TrainSpec(_Strict):
     seed: int = Field(default=0, ge=0, lt=2**31)
 
 
-class EvaluateSpec(_Strict):
-    """Which view is probed for which label; None takes the data's label, if it has one.
+class ZeroShotSpec(_Strict):
+    """Classes told by their names: ``{view: z_picture, text: z_words, label: category}``.
 
-    ``profile``: say which factors each stage of the encoders knows (costs some seconds).
+    ``prompts`` says what is read for a class, ``{animals: an animal}``; others are read as named.
     """
 
     view: str
-    label: str | None = None
+    text: str
+    label: str
+    prompts: dict[str, str] = Field(default_factory=dict)
+
+
+class EvaluateSpec(_Strict):
+    """What a run is judged by.
+
+    ``view``: the view or views that are probed; the map is of the first. ``label``: for which label
+    or labels; None takes the data's first, if it has one. ``retrieval``: pairs of views looked for
+    by one another; None takes every edge between vectors of different signals or parts, ``[]``
+    none. ``right``: a label whose equals count as right answers. ``zero_shot``: classes told by
+    their names. ``map``: estimate the nats between all ends of edges, before and after training.
+    ``profile``: which factors each stage of the encoders knows (costs some seconds).
+    """
+
+    view: str | list[str] = Field(min_length=1)
+    label: str | list[str] | None = None
+    retrieval: list[tuple[str, str]] | None = None
+    right: str | None = None
+    zero_shot: ZeroShotSpec | None = None
+    map: bool = False
     profile: bool = True
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The views that are probed."""
+        return (self.view,) if isinstance(self.view, str) else tuple(dict.fromkeys(self.view))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every view that is named here."""
+        pairs = [name for pair in self.retrieval or () for name in pair]
+        told = [self.zero_shot.view, self.zero_shot.text] if self.zero_shot else []
+        return tuple(dict.fromkeys((*self.views, *pairs, *told)))
 
 
 class Recipe(_Strict):

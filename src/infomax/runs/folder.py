@@ -45,7 +45,7 @@ def note_if_unfinished(out: Path, chosen: Recipe) -> Iterator[None]:
 
 
 def same_recipe(chosen: Recipe, saved: Path) -> None:
-    """Refuse to resume a run under another recipe than it was started with."""
+    """Refuse to go on with a run by another recipe than its own."""
     if not saved.is_file():
         raise InfomaxError(
             wanted="a run to resume",

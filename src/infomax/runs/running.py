@@ -61,10 +61,10 @@ def train(
     contexts = data.load(chosen.data)
     study = building.build(chosen)
     _signals(study.views, contexts)
-    evaluation.label_of(chosen, contexts)
     engine.check(contexts, chosen.train)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
+    evaluation.check(chosen, study, contexts)
     if resume:
         engine.resumable(out, contexts)
     try:
@@ -174,6 +174,9 @@ def _evaluate(
         paper=chosen.paper,
         terms=found.terms,
         probes=found.probes,
+        retrieval=found.retrieval,
+        zero_shot=found.zero_shot,
+        map=found.shared,
         representation=found.representation,
         profile=found.profile,
         data=_facts(contexts),
@@ -182,6 +185,8 @@ def _evaluate(
     )
     if out is not None:
         np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
+        if found.neighbours:
+            write_json_atomic(out / "neighbours.json", found.neighbours)
         write_json_atomic(out / "results.json", results.to_json())
         say("writing the report")
         report.write(out)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator
-
-Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
-"""A number that may be missing: NaN here, null in a file."""
+from infomax.records.files import Number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,138 @@
+"""Some test contexts looked for by another view, as things to look at: pictures, texts, sounds."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from infomax.data import Contexts
+from infomax.evaluation.fixed import before, read_text
+from infomax.evaluation.retrieval import Score
+from infomax.views import View, evaluate
+
+QUERIES, ANSWERS, AMONG = 10, 5, 1000
+TILE, LETTERS = 64, 160
+BYTES = 5_000_000
+"""All pictures and sounds together; what is beyond is told by its row number."""
+
+
+@final
+class Gallery:
+    """What contexts look and sound like by one view or another, within a budget of bytes.
+
+    Args:
+        contexts: the data.
+        rates: Hz of each sound signal.
+        label: the label that is written beside each.
+    """
+
+    def __init__(self, contexts: Contexts, rates: Mapping[str, int], label: str | None) -> None:
+        self.contexts = contexts
+        self.rates = rates
+        self.label = label
+        self.left = BYTES
+        self.pairs_shown = 0
+
+    def items(self, view: View, rows: np.ndarray) -> list[dict[str, Any]]:
+        """One item for each position of the test split: row, label, and text, picture or sound."""
+        source = before(view)
+        kind = self.contexts.signals[view.signal].kind
+        batch = self.contexts.take("test", rows)
+        torch.manual_seed(0)
+        values = evaluate([source], batch.signals).tensors[source]
+        out = []
+        for row, value in zip(batch.index.tolist(), values, strict=True):
+            item: dict[str, Any] = {"row": row}
+            if self.label is not None:
+                item["label"] = str(self.contexts.labels[self.label][row])
+            if kind == "text" and value.ndim == 1:
+                item["text"] = read_text(value[None])[0][:LETTERS]
+            elif kind == "picture" and value.ndim == 3:
+                self._within(item, "picture", partial(_png, value.numpy()))
+            elif kind == "sound" and value.ndim == 1:
+                rate = self.rates.get(view.signal, 16000)
+                self._within(item, "sound", partial(_mp3, value.numpy(), rate))
+            out.append(item)
+        return out
+
+    def _within(self, item: dict[str, Any], key: str, made: Callable[[], str]) -> None:
+        if self.left > 0:
+            item[key] = made()
+            self.left -= len(item[key])
+
+
+def looked_for(
+    names: tuple[str, str],
+    views: tuple[View, View],
+    score: Score,
+    there: np.ndarray,
+    groups: np.ndarray,
+    gallery: Gallery,
+) -> dict[str, Any]:
+    """Some contexts by one view and the five best answers by the other, the right ones marked.
+
+    Args:
+        names: of the query's and the candidates' view.
+        views: the two.
+        score: positions of queries and candidates (of ``there``) -> scores.
+        there: positions in the test split of the contexts that have both views.
+        groups: contexts with the same number are right answers for one another.
+        gallery: shows them.
+    """
+    rng = np.random.default_rng(0)
+    pool = rng.permutation(len(there))[:AMONG]
+    asked = pool[:QUERIES]
+    best = np.argsort(-score(asked, pool), axis=1, kind="stable")[:, :ANSWERS]
+    queries = gallery.items(views[0], there[asked])
+    found = []
+    for query, position, row in zip(queries, asked, best, strict=True):
+        answers = gallery.items(views[1], there[pool[row]])
+        for answer, other in zip(answers, pool[row], strict=True):
+            answer["right"] = bool(groups[other] == groups[position])
+        found.append({"query": query, "answers": answers})
+    return {"from": names[0], "to": names[1], "among": len(pool), "queries": found}
+
+
+def worth_showing(item: Mapping[str, Any]) -> bool:
+    """Whether there is more to an item than its row number."""
+    return bool({"text", "picture", "sound", "label"} & set(item))
+
+
+def _png(value: np.ndarray) -> str:
+    from PIL import Image
+
+    some = value[:3] if len(value) >= 3 else value[:1]
+    low, high = float(some.min()), float(some.max())
+    if low < 0 or high > 1:  # not light: shown from its smallest to its largest number
+        some = (some - low) / max(high - low, 1e-12)
+    pixels = np.ascontiguousarray((255 * some).round().astype(np.uint8).transpose(1, 2, 0))
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    picture.thumbnail((TILE, TILE))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return _uri("image/png", stream)
+
+
+def _mp3(wave: np.ndarray, rate: int) -> str:
+    import soundfile
+
+    heard = np.flatnonzero(np.abs(wave) > 1e-4)
+    wave = wave[: heard[-1] + 1] if len(heard) else wave[:1]
+    stream = io.BytesIO()
+    try:
+        soundfile.write(stream, wave, rate, format="MP3", compression_level=0.9)
+        return _uri("audio/mpeg", stream)
+    except (RuntimeError, TypeError, ValueError):  # a rate that MP3 does not know
+        stream = io.BytesIO()
+        soundfile.write(stream, wave, rate, format="WAV", subtype="PCM_U8")
+        return _uri("audio/wav", stream)
+
+
+def _uri(kind: str, stream: io.BytesIO) -> str:
+    return f"data:{kind};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
