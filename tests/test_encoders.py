@@ -89,7 +89,9 @@ def test_vectors_of_any_scale_reach_an_mlp_standardized():
     net.start([sample[:300], sample[300:]])
     scaled = net.scale(sample)
     torch.testing.assert_close(scaled.mean(0), torch.zeros(4), atol=1e-4, rtol=0)
-    torch.testing.assert_close(scaled.std(0), torch.tensor([1.0, 1, 1, 0]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        scaled.std(0, correction=0), torch.tensor([1.0, 1, 1, 0]), atol=1e-4, rtol=0
+    )
 
 
 def test_crop_flip_keeps_a_picture_when_nothing_is_left_to_chance():

@@ -11,22 +11,10 @@ from infomax._errors import InfomaxError
 from infomax.checkpoint import State
 from infomax.objective import Model
 from infomax.records import read_metrics
+from problems import halves
 
-TREE = {
-    "data": {"source": "digits", "limit": 400},
-    "encoders": {"net": {"kind": "mlp", "hidden": [32], "dim": 8}},
-    "views": {
-        "picture": {"signal": "picture"},
-        "seen": {"of": "picture", "augment": {"kind": "noise", "std": 0.1}},
-        "top": {"of": "seen", "half": "top"},
-        "bottom": {"of": "seen", "half": "bottom"},
-        "z": {"of": "top", "encode": "net"},
-        "w": {"of": "bottom", "encode": "net"},
-    },
-    "maximize": [{"between": ["z", "w"], "critic": {"kind": "separable", "dim": 8, "hidden": []}}],
-    "train": {"epochs": 4, "batch": 64, "lr": 1e-2},
-    "evaluate": {"view": "z"},
-}
+SMALL = {"kind": "separable", "dim": 8, "hidden": []}
+TREE = halves(limit=400, noise=0.1, critic=SMALL, epochs=4, batch=64, lr=1e-2)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,13 @@ import torch
 from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
+from infomax.estimation.answer import _point
+from infomax.estimation.candidates import Candidate
 from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
+from infomax.estimation.portfolio import Record
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
 from infomax.estimation.splits import split
@@ -421,3 +424,28 @@ def test_a_budget_is_kept():
     begun = time.perf_counter()
     estimate(x, y, budget=12.0)
     assert time.perf_counter() - begun < 12.0 * 1.2
+
+
+class Wild(Ratio):
+    """The exact log-ratio of a Gaussian, but for one pair in each block."""
+
+    def __init__(self, problem):
+        self.problem = problem
+
+    def matrix(self, x, y):
+        f = torch.as_tensor(self.problem.log_ratio(x.numpy(), y.numpy()))
+        f[0, 1] += 60.0
+        return f
+
+
+def test_one_wild_pair_does_not_pull_the_value_below_its_own_bound():
+    problem = truth.correlated(5, 5, nats=2.0)
+    record = Record(Candidate("wild", lambda part: Wild(problem)))
+    for seed, into in ((1, record.validation), (2, record.test), (3, record.train)):
+        pairs = map(torch.as_tensor, problem.sample(3000, seed))
+        into.append(hold(Wild(problem), *pairs))
+    bound = bounded(record.test)
+    assert not bound.resolved
+    nats, low, high = _point(record, [record], bound, 0.95)
+    assert low <= bound.nats <= nats + 1e-9 and nats == pytest.approx(2.0, abs=0.15)
+    assert high - low < 0.3

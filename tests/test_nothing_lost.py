@@ -1,12 +1,15 @@
 """Whatever ends a run, what was trained is there, and going on gives the uninterrupted run."""
 
+import contextlib
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -204,11 +207,29 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
             runs.train(chosen, out)
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_refused(tmp_path):
-    tmp_path.chmod(0o555)
-    with pytest.raises(InfomaxError, match="to write into"):
-        runs.train(recipes.check(TREE, "here"), tmp_path / "run")
+@contextlib.contextmanager
+def as_nobody(folder):
+    """Root may write anywhere: as root, take the rights of a user who has none to a folder."""
+    root = os.geteuid() == 0
+    folder.chmod(0o555)
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+def test_a_read_only_folder_is_refused():
+    chosen = recipes.check(TREE, "here")
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        folder = Path(name)
+        with as_nobody(folder), pytest.raises(InfomaxError, match="to write into") as refused:
+            runs.train(chosen, folder / "run")
+        assert name in str(refused.value) and not list(folder.iterdir())
+        runs.train(chosen, folder / "run")
 
 
 def test_a_folder_in_use_names_the_process_and_a_lock_left_behind_holds_nothing(tmp_path):

@@ -23,6 +23,7 @@ from infomax.engine.clock import Clock
 from infomax.engine.plan import Plan
 from infomax.engine.step import Draw, gradient
 from infomax.posteriors import GaussianMarginal
+from problems import halves
 
 
 def cases():
@@ -161,22 +162,7 @@ def test_the_bytes_that_cross_are_those_of_the_formula(several):
         assert formula <= sent <= 1.01 * formula  # beside it: a flag for each parameter
 
 
-TREE = {
-    "paper": "Nobody 2026",
-    "data": {"source": "digits", "limit": 600},
-    "encoders": {"net": {"kind": "mlp", "hidden": [32], "dim": 8}},
-    "views": {
-        "picture": {"signal": "picture"},
-        "seen": {"of": "picture", "augment": {"kind": "noise", "std": 0.2}},
-        "top": {"of": "seen", "half": "top"},
-        "bottom": {"of": "seen", "half": "bottom"},
-        "z": {"of": "top", "encode": "net"},
-        "w": {"of": "bottom", "encode": "net"},
-    },
-    "maximize": [{"between": ["z", "w"]}],
-    "train": {"epochs": 3, "batch": 128, "chunk": 32, "lr": 3e-3},
-    "evaluate": {"view": "z"},
-}
+TREE = halves(limit=600, epochs=3, chunk=32)
 
 
 def launch(folder, name, processes, *more, **settings):

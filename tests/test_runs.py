@@ -10,23 +10,9 @@ from infomax import recipe, runs
 from infomax._errors import InfomaxError
 from infomax.cli import app, main
 from infomax.records import read_results
+from problems import halves
 
-TREE = {
-    "paper": "Nobody 2026",
-    "data": {"source": "digits"},
-    "encoders": {"net": {"kind": "mlp", "hidden": [64], "dim": 16}},
-    "views": {
-        "picture": {"signal": "picture"},
-        "seen": {"of": "picture", "augment": {"kind": "noise", "std": 0.2}},
-        "top": {"of": "seen", "half": "top"},
-        "bottom": {"of": "seen", "half": "bottom"},
-        "z": {"of": "top", "encode": "net"},
-        "w": {"of": "bottom", "encode": "net"},
-    },
-    "maximize": [{"between": ["z", "w"]}],
-    "train": {"epochs": 3, "batch": 128, "lr": 3e-3},
-    "evaluate": {"view": "z"},
-}
+TREE = halves(hidden=64, dim=16, epochs=3)
 
 
 @pytest.fixture(scope="module")

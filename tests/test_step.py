@@ -14,6 +14,7 @@ from infomax.engine.plan import Plan, plan
 from infomax.engine.step import Draw, gradient
 from infomax.objective import tiling
 from infomax.posteriors import GaussianHead, GaussianMarginal
+from problems import LargestTensor
 
 N = 23  # chunks of 5: an uneven last one
 OF_SCORES = [b for b in bounds.ALL if b.needs == "scores"]
@@ -164,24 +165,14 @@ def test_a_large_batch_never_holds_its_matrix():
     """No tensor of a step is as large as K x K, though the critic's matrix would be."""
     k = 3000
 
-    class Largest(torch.utils._python_dispatch.TorchDispatchMode):
-        seen = 0
-
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            for t in torch.utils._pytree.tree_leaves(out):
-                if isinstance(t, torch.Tensor):
-                    Largest.seen = max(Largest.seen, t.numel())
-            return out
-
     x, y = two_views()
     model = Model(I(x.encode(nn.Linear(7, 8)), y, critic=Cosine(dim=8)))
     given = {"x": torch.randn(k, 7), "y": torch.randn(k, 7)}
     model({name: value[:4] for name, value in given.items()})
     cut = Plan((slice(0, k),), 512, True)
-    with Largest():
+    with LargestTensor() as largest:
         gradient(model, given, {}, cut, Draw(0, 0), mixed=contextlib.nullcontext, clock=Clock())
-    assert k * 8 <= Largest.seen < k * k // 2
+    assert k * 8 <= largest.numbers < k * k // 2
 
 
 class Noisy(nn.Module):

@@ -4,6 +4,7 @@
 """
 
 from infomax.critics.multilinear import Multilinear
-from infomax.critics.pairs import Bilinear, Cosine, GaussianStarted, Joint, Separable
+from infomax.critics.pairs import Bilinear, Cosine, Joint, Separable
+from infomax.critics.started import GaussianStarted
 
 __all__ = ["Bilinear", "Cosine", "GaussianStarted", "Joint", "Multilinear", "Separable"]

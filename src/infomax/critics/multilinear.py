@@ -16,7 +16,7 @@ from infomax.gaussian import products
 class Multilinear(nn.Module):
     """A tower for each view and the sum of their products: f(x_1..x_n) = Σ_d Π_v g_v(x_v)_d / √dim.
 
-    Two views: the separable critic. Three or more: it sees what no pair shows, such as z = x·y.
+    It sees what no pair shows, such as z = x·y.
     Costs a tower for each view and context, and one matrix product for all scores.
 
     Args:
@@ -25,7 +25,7 @@ class Multilinear(nn.Module):
         hidden: widths of the hidden layers of the towers; () for linear towers.
 
     Raises:
-        InfomaxError: fewer than two views; views or candidates that do not fit.
+        InfomaxError: fewer than three views; views or candidates that do not fit.
 
     Source: Saporta et al. 2024 (arXiv 2411.01053), section 3.2, the multilinear inner product.
 
@@ -38,9 +38,9 @@ class Multilinear(nn.Module):
 
     def __init__(self, *, views: int = 3, dim: int = 128, hidden: Hidden = (256,)) -> None:
         super().__init__()
-        if views < 2:
+        if views < 3:
             raise InfomaxError(
-                wanted="two or more views", got=f"views: {views}", fix="leave `views` out"
+                wanted="three or more views", got=f"views: {views}", fix="leave `views` out"
             )
         self.scale = dim**-0.5
         self.towers = nn.ModuleList(mlp(hidden, dim) for _ in range(views))

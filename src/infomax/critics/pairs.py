@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from infomax import gaussian
 from infomax._errors import InfomaxError
 from infomax._layers import Hidden, mlp
 from infomax.gaussian import products
@@ -32,6 +31,7 @@ class Separable(nn.Module):
     Args:
         dim: width of the space in which the views meet.
         hidden: widths of the hidden layers of both towers; () for linear towers.
+        shared: one tower for both views, where they are of one kind.
 
     Source: Poole et al. 2019 (arXiv 1905.06922), section 3.
 
@@ -40,17 +40,17 @@ class Separable(nn.Module):
         torch.Size([4, 5])
     """
 
-    def __init__(self, *, dim: int = 128, hidden: Hidden = (256,)) -> None:
+    def __init__(self, *, dim: int = 128, hidden: Hidden = (256,), shared: bool = False) -> None:
         super().__init__()
         self.scale = dim**-0.5
         self.g = mlp(hidden, dim)
-        self.h = mlp(hidden, dim)
+        self.h = None if shared else mlp(hidden, dim)
 
     def project(
         self, x: Float[Tensor, "... n dx"], y: Float[Tensor, "... m dy"]
     ) -> tuple[Float[Tensor, "... n d"], Float[Tensor, "... m d"]]:
         """Both towers: (gx, gy), with scores == scale * gx @ gy.mT."""
-        return self.g(x), self.h(y)
+        return self.g(x), (self.h or self.g)(y)
 
     def forward(
         self, x: Float[Tensor, "... n dx"], y: Float[Tensor, "... m dy"]
@@ -122,6 +122,7 @@ class Cosine(nn.Module):
     Args:
         dim: width of the sphere's space.
         hidden: widths of the hidden layers of both towers; () for linear towers.
+        shared: one tower for both views, where they are of one kind (SimCLR's projection head).
         temperature: where T starts.
 
     Raises:
@@ -138,7 +139,12 @@ class Cosine(nn.Module):
     COLDEST, WARMEST = 0.01, 1.0
 
     def __init__(
-        self, *, dim: int = 128, hidden: Hidden = (256,), temperature: float = 0.1
+        self,
+        *,
+        dim: int = 128,
+        hidden: Hidden = (256,),
+        shared: bool = False,
+        temperature: float = 0.1,
     ) -> None:
         super().__init__()
         if not self.COLDEST <= temperature <= self.WARMEST:
@@ -148,7 +154,7 @@ class Cosine(nn.Module):
                 fix="choose one inside; 0.07 to 0.5 is usual",
             )
         self.g = mlp(hidden, dim)
-        self.h = mlp(hidden, dim)
+        self.h = None if shared else mlp(hidden, dim)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     @property
@@ -160,7 +166,7 @@ class Cosine(nn.Module):
         self, x: Float[Tensor, "... n dx"], y: Float[Tensor, "... m dy"]
     ) -> tuple[Float[Tensor, "... n d"], Float[Tensor, "... m d"]]:
         """Both towers, of unit length: (gx, gy), with scores == scale * gx @ gy.mT."""
-        return F.normalize(self.g(x), dim=-1), F.normalize(self.h(y), dim=-1)
+        return F.normalize(self.g(x), dim=-1), F.normalize((self.h or self.g)(y), dim=-1)
 
     def forward(
         self, x: Float[Tensor, "... n dx"], y: Float[Tensor, "... m dy"]
@@ -210,89 +216,6 @@ class Joint(nn.Module):
         pairs = self.first_x(x).unsqueeze(-2) + self.first_y(y).unsqueeze(-3)
         scores: Tensor = self.rest(F.relu(pairs)).squeeze(-1)
         return scores
-
-    def ceiling(self, k: int) -> float | None:
-        """None: any score can be reached."""
-        return None
-
-
-class GaussianStarted(nn.Module):
-    """A joint critic that starts from the answer for Gaussian data, and learns what is left.
-
-    f(x, y) = log N(z, w; R) − log N(z; Rx) − log N(w; Ry) + net(z, w), where z and w are x and y
-    after rank-Gaussianization by the training data and R their shrunk correlation. The network's
-    output starts at zero, so for a Gaussian dependence under any monotone margins the critic is
-    right before the first step, and NWJ and InfoNCE are already at the truth.
-
-    Args:
-        x_train: training samples of x, [n, dx]; only training ones, or the held-out value leaks.
-        y_train: the paired samples of y, [n, dy].
-        hidden: widths of the network's hidden layers.
-
-    Raises:
-        InfomaxError: unpaired, fewer than ten, or not finite training samples.
-
-    Example:
-        >>> x = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
-        >>> critic = GaussianStarted(x, x.cos() + x, hidden=(8,))
-        >>> critic(x[:4], x[:6]).shape
-        torch.Size([4, 6])
-    """
-
-    values_x: Tensor
-    scores_x: Tensor
-    values_y: Tensor
-    scores_y: Tensor
-    wx: Tensor
-    wy: Tensor
-    rho: Tensor
-
-    def __init__(
-        self,
-        x_train: Float[Tensor, "n dx"],
-        y_train: Float[Tensor, "m dy"],
-        *,
-        hidden: Hidden = (256, 256),
-    ) -> None:
-        super().__init__()
-        if x_train.ndim != 2 or y_train.ndim != 2 or len(x_train) != len(y_train):
-            got = f"x {tuple(x_train.shape)} and y {tuple(y_train.shape)}"
-            raise InfomaxError(wanted="paired x [n, dx], y [n, dy]", got=got, fix="pair the rows")
-        if len(x_train) < 10 or not (x_train.isfinite().all() and y_train.isfinite().all()):
-            raise InfomaxError(
-                wanted="ten or more finite training pairs",
-                got=f"{len(x_train)} pairs, some perhaps NaN or infinite",
-                fix="drop rows with missing values, or give more pairs",
-            )
-        x, y = x_train.detach(), y_train.detach()
-        for name, (values, scores) in (
-            ("x", gaussian.rank_knots(x)),
-            ("y", gaussian.rank_knots(y)),
-        ):
-            self.register_buffer(f"values_{name}", values)
-            self.register_buffer(f"scores_{name}", scores)
-        z, w = self._gaussianized(x, y)
-        correlation = gaussian.shrunk_correlation(torch.cat([z, w], -1).double())
-        wx, wy, rho = gaussian.canonical(correlation, x.shape[-1])
-        for name, fitted in (("wx", wx), ("wy", wy), ("rho", rho)):
-            self.register_buffer(name, fitted.to(x.dtype))
-        self.net = Joint(hidden=hidden)
-        with torch.no_grad():
-            self.net(z[:2], w[:2])  # sizes it
-            self.net.rest[-1].weight.zero_()  # type: ignore[operator]
-            self.net.rest[-1].bias.zero_()  # type: ignore[operator]
-
-    def _gaussianized(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        z = gaussian.gaussianize(x, self.values_x, self.scores_x)
-        return z, gaussian.gaussianize(y, self.values_y, self.scores_y)
-
-    def forward(
-        self, x: Float[Tensor, "... n dx"], y: Float[Tensor, "... m dy"]
-    ) -> Float[Tensor, "... n m"]:
-        """Scores of all pairs; before training, the Gaussian's log-ratio."""
-        z, w = self._gaussianized(x, y)
-        scores: Tensor = self.net(z, w)
-        return gaussian.gaussian_log_ratio(z @ self.wx, w @ self.wy, self.rho) + scores
 
     def ceiling(self, k: int) -> float | None:
         """None: any score can be reached."""

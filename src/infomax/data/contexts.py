@@ -85,6 +85,11 @@ class Contexts:
         there: np.ndarray = values != "" if values.dtype.kind == "U" else np.ones(len(values), bool)
         return there
 
+    def classes(self, label: str) -> Int[np.ndarray, "n"]:
+        """The class of each row of the source as a number; -1 where it has no such label."""
+        numbers = np.unique(self.labels[label].astype(str), return_inverse=True)[1].reshape(-1)
+        return np.where(self.labelled(label), numbers, -1)
+
     def rows(self, split: str) -> Int[np.ndarray, "contexts"]:
         """Row numbers in the source of the contexts of a split.
 

@@ -4,39 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-ENOUGH = 4096
-"""Training vectors that a mean and a deviation are taken from."""
-
-
-class Standardize(nn.Module):
-    """Bring every number of a vector to mean 0 and deviation 1, as they were in training.
-
-    ``(x - mean) / std``, with the statistics that `start` took; numbers that never change stay.
-    Columns may differ by orders of magnitude (lengths in mm beside moments in the thousands), and
-    the statistics must be those of training wherever the encoder is used: so they are its state.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(1))
-        self.register_buffer("std", torch.ones(1))
-
-    @torch.no_grad()
-    def start(self, sample: Float[Tensor, "n d"]) -> None:
-        """Take the statistics of training vectors."""
-        std = sample.std(0)
-        self.mean = sample.mean(0)
-        self.std = torch.where(std > 1e-6 * sample.abs().amax(0).clamp_min(1e-12), std, 1.0)
-
-    def forward(self, value: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        return (value - self.mean) / self.std
+from infomax.encoders.standard import Standardize, first
 
 
 class MLP(nn.Module):
@@ -76,12 +47,4 @@ class MLP(nn.Module):
 
     def start(self, batches: Iterable[Tensor]) -> None:
         """Take the statistics of the first few thousand training vectors."""
-        taken: list[Tensor] = []
-        for batch in batches:
-            if batch.ndim != 2:
-                return
-            taken.append(batch.float())
-            if sum(map(len, taken)) >= ENOUGH:
-                break
-        if taken:
-            self.scale.start(torch.cat(taken))
+        self.scale.start(batch.float() for batch in first(batches) if batch.ndim == 2)

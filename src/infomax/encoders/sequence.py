@@ -10,7 +10,7 @@ to t alone, so predicting later steps from earlier ones is never predicting what
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float, Int
@@ -18,47 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
+from infomax.encoders.standard import Standardize, first
 from infomax.slices import lengths
-
-ENOUGH = 4096
-"""Training contexts that statistics are taken from."""
 
 
 def masked(value: Float[Tensor, "n t d"], real: Int[Tensor, " n"]) -> Float[Tensor, "n t d"]:
     """Set the steps after the first ``real`` of each context to zero."""
     steps = torch.arange(value.shape[1], device=value.device)
     return value * (steps < real[:, None])[:, :, None]
-
-
-class Scale(nn.Module):
-    """Bring every channel of a sequence to mean 0 and deviation 1, as it was in training."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, channels: int | None = None) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(channels or 1))
-        self.register_buffer("std", torch.ones(channels or 1))
-
-    @torch.no_grad()
-    def start(self, steps: Iterable[Float[Tensor, "m d"]]) -> None:
-        """Take the statistics of training steps; channels that never change keep deviation 1."""
-        count, total, squares = 0, torch.zeros(1), torch.zeros(1)
-        for part in steps:
-            part = part.double()
-            count += len(part)
-            total = total.to(part) + part.sum(0)
-            squares = squares.to(part) + part.square().sum(0)
-        if not count:
-            return
-        mean = total / count
-        std = (squares / count - mean.square()).clamp_min(0).sqrt()
-        constant = std <= 1e-6 * mean.abs().clamp_min(1e-6)
-        self.mean, self.std = mean.float(), torch.where(constant, 1.0, std).float()
-
-    def forward(self, value: Float[Tensor, "n t d"]) -> Float[Tensor, "n t d"]:
-        return (value - self.mean) / self.std
 
 
 class Stage(nn.Module):
@@ -189,7 +156,7 @@ class Series(Pyramid):
     def __init__(self, *, width: int = 64, stages: int = 3, dim: int | None = None) -> None:
         at_least_one(stages)
         super().__init__((width,) * stages, (2,) * stages, dim, None)
-        self.scale = Scale()
+        self.scale = Standardize()
 
     def forward(self, series: Float[Tensor, "n t c"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of series."""
@@ -206,13 +173,3 @@ def at_least_one(stages: int) -> None:
         raise InfomaxError(
             wanted="one stage or more", got=f"stages: {stages}", fix="set stages to 2 or 3"
         )
-
-
-def first(batches: Iterable[Tensor]) -> Iterator[Tensor]:
-    """Batches until there are enough contexts for statistics."""
-    seen = 0
-    for batch in batches:
-        yield batch
-        seen += len(batch)
-        if seen >= ENOUGH:
-            return

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
-from infomax.encoders.sequence import Pyramid, Scale, at_least_one, first, masked
+from infomax.encoders.sequence import Pyramid, at_least_one, masked
+from infomax.encoders.standard import Standardize, first
 from infomax.slices import lengths
 
 QUIET = 1e-7
@@ -152,7 +153,7 @@ class LogMel(Pyramid):
         super().__init__((width,) * stages, (2,) * stages, dim, mels)
         self.rate = rate
         self.spectrogram = Spectrogram(rate, mels, hop, frame)
-        self.scale = Scale(mels)
+        self.scale = Standardize(mels)
 
     def forward(self, sound: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of sounds."""
@@ -202,7 +203,7 @@ class Waveform(Pyramid):
     ) -> None:
         at_least_one(len(strides))
         super().__init__((width,) * len(strides), strides, dim, 1)
-        self.scale = Scale(1)
+        self.scale = Standardize(1)
 
     def forward(self, sound: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of sounds."""

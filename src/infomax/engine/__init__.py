@@ -10,7 +10,7 @@ from infomax.engine.clock import Clock
 from infomax.engine.fitting import CLIP, Trained, Watch, fit, writing
 from infomax.engine.plan import seed_of
 from infomax.engine.saving import LAST, resumable
-from infomax.engine.setup import check, explained, set_up
+from infomax.engine.setup import as_recipe_errors, check, set_up
 from infomax.engine.stopping import Interrupted
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "Interrupted",
     "Trained",
     "Watch",
+    "as_recipe_errors",
     "check",
-    "explained",
     "fit",
     "resumable",
     "seed_of",

@@ -68,11 +68,11 @@ def plan(model: nn.Module, train: TrainSpec, device: torch.device) -> Plan:
             fix="start fewer, or set train.batch higher",
         )
     auto = ON_CPU if device.type == "cpu" else ON_GPU
-    whole = processes == 1 and train.batch <= HELD and bool(_batch_norms(model))
+    normalized = _batch_norms(model)
+    whole = processes == 1 and train.batch <= HELD and bool(normalized)
     chunk = train.chunk or (train.batch if whole else auto)
     shares = tuple(distributed.shares(train.batch, chunk, processes))
     share = max(part.stop - part.start for part in shares)
-    normalized = _batch_norms(model)
     if normalized and (processes > 1 or chunk < share):
         raise InfomaxError(
             wanted="encoders whose output for one context does not depend on the others "

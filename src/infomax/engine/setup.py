@@ -63,7 +63,7 @@ def set_up(
             )
     if state is not None:
         checkpoint.unpack(state.tensors, model)
-    with torch.no_grad(), explained():
+    with torch.no_grad(), as_recipe_errors():
         if state is None:
             start(study.views.values(), contexts, train.seed)
         values = evaluate(study.views.values(), batch.signals, present(batch))
@@ -73,7 +73,7 @@ def set_up(
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def as_recipe_errors() -> Iterator[None]:
     """Turn what torch says of sizes that do not fit into words about the recipe."""
     try:
         yield

@@ -186,22 +186,27 @@ def _point(
 ) -> tuple[float, float, float]:
     """The point estimate and its interval.
 
-    The mean of in-sample and held-out value. Its error: that of the held-out rows, and half the
-    correction. Below 2.5 standard errors it is 0, and rises to its full value at 4.
+    The mean of in-sample and held-out value of Donsker-Varadhan. Where few pairs carry the
+    partition function, one wild pair can pull it below what InfoNCE shows, which no such pair can
+    move: the larger of the two stands, for both are bounds from below. Its error: that of the
+    held-out rows, and half the correction. Below 2.5 standard errors it is 0, and rises to its full
+    value at 4.
 
     A flexible winner (a mixture, a network) falls short of most dependences by an amount that its
     rows cannot show. The interval reaches up by as much more as one and a half corrections, and as
     what it gained over the next flexible candidate, at most a tenth of the value.
     """
     held, fitted = _dv(best.test), _dv(best.train)
+    spread = _stderr([fold.terms for fold in best.test])
+    if not bound.resolved:
+        pairs = sum(fold.effective for fold in best.test)
+        spread = math.hypot(_stderr([fold.positive for fold in best.test]), pairs**-0.5)
+        steady = [torch.cat([fold.nce for fold in part]).mean() for part in (best.test, best.train)]
+        if sum(map(float, steady)) > held + fitted:
+            held, fitted = map(float, steady)
+            spread = bound.stderr
     correction = (fitted - held) / 2
     value = held + correction
-    terms = torch.cat([fold.terms for fold in best.test])
-    spread = float(terms.std()) / math.sqrt(len(terms))
-    if not bound.resolved:
-        positive = torch.cat([fold.positive for fold in best.test])
-        pairs = sum(fold.effective for fold in best.test)
-        spread = math.hypot(float(positive.std()) / math.sqrt(len(positive)), pairs**-0.5)
     error = math.hypot(spread, correction / 2)
     trust = min(max((bound.nats / max(bound.stderr, 1e-12) - 2.5) / 1.5, 0.0), 1.0)
     reach = _quantile((1 + level) / 2) * error
@@ -217,6 +222,11 @@ def _shortfall(best: Record, records: Sequence[Record], correction: float, nats:
     others = [r.validation[0].dv for r in records if r.candidate.flexible and r is not best]
     gained = max(best.validation[0].dv - max(others, default=-math.inf), 0.0)
     return 1.5 * correction + min(gained, 0.1 * nats)
+
+
+def _stderr(parts: Sequence[Tensor]) -> float:
+    terms = torch.cat(list(parts))
+    return float(terms.std()) / math.sqrt(len(terms))
 
 
 def _dv(folds: Sequence[Held]) -> float:

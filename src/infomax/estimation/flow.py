@@ -10,9 +10,7 @@ entropies: an estimate, on neither side, reported beside it and never chosen.
 
 from __future__ import annotations
 
-import copy
 import math
-import time
 
 import torch
 from jaxtyping import Float
@@ -21,6 +19,7 @@ from torch import Tensor, nn
 from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import Scale, scaling
 from infomax.gaussian import canonical, gaussian_log_ratio, shrunk_correlation
+from infomax.posteriors.fitting import ascend
 
 BROADEST = 12  # columns of x and y together, above which its fit takes minutes
 
@@ -121,24 +120,20 @@ def _train(
     steps: int,
     until: float,
 ) -> None:
+    def drawn() -> Tensor:
+        rows = torch.randint(len(train[0]), (512,))
+        value: Tensor = model(train[0][rows], train[1][rows])
+        return value
+
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.01)
     slope = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps, pct_start=0.1)
-    with torch.no_grad():
-        best, kept = float(model(*validation)), copy.deepcopy(model.state_dict())
-    for step in range(1, steps + 1):
-        rows = torch.randint(len(train[0]), (512,))
-        loss = -model(train[0][rows], train[1][rows])
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-        slope.step()
-        late = time.perf_counter() > until
-        if step % 25 == 0 or step == steps or late:
-            with torch.no_grad():
-                value = float(model(*validation))
-            if value > best:
-                best, kept = value, copy.deepcopy(model.state_dict())
-        if late:
-            break
-    model.load_state_dict(kept)
+    ascend(
+        model,
+        drawn,
+        lambda: model(*validation),
+        optimizer,
+        slope,
+        steps=steps,
+        every=25,
+        until=until,
+    )

@@ -15,11 +15,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infomax.data import Contexts
+from infomax.encoders.sequence import masked
+from infomax.encoders.sound import Spectrogram
+from infomax.encoders.texts import strings
 from infomax.views import Encode, View, evaluate
 
 WIDE, REDUCED = 4096, 256
 """Features above the first number are reduced to the second by PCA."""
-FRAME, BANDS = 512, 40
+RATE, BANDS, HOP, FRAME = 16000, 40, 0.016, 0.032
+"""Hz at which bands are laid out (whatever the rate of the sound), and seconds of it."""
 CHUNK = 500
 
 Splits = Mapping[str, Float[np.ndarray, "_n d"]]
@@ -36,31 +40,22 @@ def before(view: View) -> View:
     return plain[-1]
 
 
+@torch.no_grad()
 def spectrum(wave: Float[Tensor, "n samples"]) -> Float[Tensor, "n 80"]:
     """Mean and deviation over time of the log energy in 40 bands, evenly spaced on the mel scale.
 
-    Silent frames (the padding of a short recording) are left out.
+    The padding of a short recording is left out.
 
     Example:
         >>> spectrum(torch.sin(torch.arange(8000.0))[None]).shape
         torch.Size([1, 80])
     """
-    wave = torch.nn.functional.pad(wave, (0, max(0, FRAME - wave.shape[1])))
-    window = torch.hann_window(FRAME)
-    power = torch.stft(wave, FRAME, FRAME // 2, window=window, center=False, return_complex=True)
-    bins = power.shape[1]
-    mel = torch.linspace(0, np.log1p(bins / 20), BANDS + 1).expm1() * 20  # in bins: even, then log
-    edges = mel.round().long().clamp(max=bins)
-    energy = power.abs().square()
-    bands = torch.stack(
-        [energy[:, int(a) : max(int(a) + 1, int(b))].mean(1) for a, b in edges.unfold(0, 2, 1)], 1
-    )
-    logs = (bands + 1e-8).log()
-    heard = (energy.sum(1) > 1e-6).float()[:, None]
-    count = heard.sum(2).clamp_min(1)
-    mean = (logs * heard).sum(2) / count
-    deviation = ((logs - mean[..., None]).square() * heard).sum(2) / count
-    return torch.cat([mean, deviation.sqrt()], 1)
+    hear = Spectrogram(RATE, BANDS, HOP, FRAME)
+    steps, real = hear(wave), hear.real(wave)
+    count = real.clamp_min(1)[:, None]
+    mean = masked(steps, real).sum(1) / count
+    variance = masked((steps - mean[:, None]).square(), real).sum(1) / count
+    return torch.cat([mean, variance.sqrt()], 1)
 
 
 def letters(texts: list[str]) -> Float[np.ndarray, "n 4096"]:
@@ -72,16 +67,6 @@ def letters(texts: list[str]) -> Float[np.ndarray, "n 4096"]:
     ).transform(texts)
     dense: np.ndarray = np.sqrt(hashed.toarray()).astype(np.float32)
     return dense
-
-
-def read_text(rows: Tensor | np.ndarray) -> list[str]:
-    """Texts of their UTF-8 bytes ``[n, L]``, padded with zeros.
-
-    Example:
-        >>> read_text(torch.tensor([[104, 105, 0, 0]], dtype=torch.uint8))
-        ['hi']
-    """
-    return [bytes(row).rstrip(b"\0").decode("utf-8", "replace") for row in np.asarray(rows)]
 
 
 def fixed(view: View, contexts: Contexts, splits: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -120,7 +105,7 @@ def _summed_up(kind: str, value: Tensor) -> np.ndarray:
     if kind == "sound" and value.ndim == 2:
         return spectrum(value.float()).numpy()
     if kind == "text" and value.ndim == 2:
-        return letters(read_text(value))
+        return letters(strings(value))
     return value.flatten(1).float().numpy().copy()
 
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from infomax import diagnostics, heldout
 from infomax.data import Contexts
 from infomax.objective import Edge, Measured, Model
+from infomax.presence import FEWEST
 from infomax.records import Term
 
 GROUPS = 20
-FEWEST = 4
 TEMPERS = tuple(product((0.0, 0.25, 0.5, 1.0), (0.0, 1.0)))
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from infomax.data import Contexts
-from infomax.evaluation.fixed import before, read_text
+from infomax.encoders.texts import strings
+from infomax.evaluation.fixed import before
 from infomax.evaluation.retrieval import Score
 from infomax.views import View, evaluate
 
@@ -52,7 +53,7 @@ class Gallery:
             if self.label is not None:
                 item["label"] = str(self.contexts.labels[self.label][row])
             if kind == "text" and value.ndim == 1:
-                item["text"] = read_text(value[None])[0][:LETTERS]
+                item["text"] = strings(value[None])[0][:LETTERS]
             elif kind == "picture" and value.ndim == 3:
                 self._within(item, "picture", partial(_png, value.numpy()))
             elif kind == "sound" and value.ndim == 1:

@@ -102,8 +102,7 @@ def has_label(contexts: Contexts, name: str, where: str) -> None:
 
 def classes(contexts: Contexts, label: str) -> dict[str, np.ndarray]:
     """Each context's class as a number, by split; -1 where it has none."""
-    numbers = np.unique(contexts.labels[label].astype(str), return_inverse=True)[1].reshape(-1)
-    numbers[~contexts.labelled(label)] = -1
+    numbers = contexts.classes(label)
     return {split: numbers[contexts.rows(split)] for split in SPLITS}
 
 

@@ -81,8 +81,8 @@ def groups_of(contexts: Contexts, right: str | None) -> np.ndarray:
     own = np.arange(len(rows))
     if right is None:
         return own
-    numbers = np.unique(contexts.labels[right].astype(str), return_inverse=True)[1].reshape(-1)
-    return np.where(contexts.labelled(right)[rows], numbers[rows] + len(rows), own)
+    numbers = contexts.classes(right)[rows]
+    return np.where(numbers >= 0, numbers + len(rows), own)
 
 
 def _record(

@@ -22,7 +22,7 @@ class Edge:
 
     ``critic`` is any module ``(x, y) -> scores``; for a bound on densities (Rate, ...) the second
     view must come from a stochastic encoder and ``critic`` is the marginal r(y), a module with
-    ``log_prob``. Where ``joint``, the edge is about the total correlation of all its views, and
+    ``log_prob``. An edge of three or more views is about their total correlation, and
     ``critic`` a module ``(anchor, x, others) -> scores``. With ``given``, another view of b's own
     space by a stochastic encoder, its posterior takes the marginal's place, and what is bounded is
     the information between a and b that the context of ``given`` does not already hold:
@@ -38,7 +38,11 @@ class Edge:
     positions: Positions = "all"
     negatives: Negatives = "batch"
     given: View | None = None
-    joint: bool = False
+
+    @property
+    def joint(self) -> bool:
+        """Whether it is about the total correlation of more than two views."""
+        return len(self.views) > 2
 
     @property
     def a(self) -> View:

@@ -129,7 +129,7 @@ def I(  # noqa: E743 - the formula's letter
 
 
 def TC(*views: View, bound: Bound | None = None, critic: nn.Module | None = None) -> Objective:
-    """Total correlation of two or more views: what they share beyond what any pair shows.
+    """Total correlation of three or more views: what they share beyond what any pair shows.
 
     ``TC(v_1, ..., v_n) = KL(p(v_1, ..., v_n) || p(v_1) ... p(v_n)) >= max_pairs I(v_a; v_b)``.
     InfoNCE with each view in turn as the anchor x and the tuples y of the others as candidates,
@@ -140,12 +140,12 @@ def TC(*views: View, bound: Bound | None = None, critic: nn.Module | None = None
     its shuffled tuples have contexts in common, of which the value shows nothing (as in Symile).
 
     Args:
-        views: two or more views of one vector a context.
+        views: three or more views of one vector a context (of two, it is `I`).
         bound: how it is bounded; InfoNCE where not said.
         critic: scores of tuples; multilinear of 128 dimensions where not said.
 
     Raises:
-        InfomaxError: fewer than two views.
+        InfomaxError: fewer than three views.
 
     Source: Saporta et al. 2024, Contrasting with Symile (arXiv:2411.01053);
     Watanabe 1960.
@@ -156,10 +156,12 @@ def TC(*views: View, bound: Bound | None = None, critic: nn.Module | None = None
         >>> TC(*map(context.signal, ("picture", "words", "voice"))).terms[0].edge.bound.name
         'InfoNCE'
     """
-    if len(views) < 2:
+    if len(views) < 3:
         raise InfomaxError(
-            wanted="two or more views", got=f"{len(views)}", fix="name the views that share"
+            wanted="three or more views",
+            got=f"{len(views)}",
+            fix="name all the views that share; between two views it is I(a, b)",
         )
     chosen = bounds.InfoNCE if bound is None else bound
     scored = Multilinear(views=len(views)) if critic is None else critic
-    return Objective((Term(1.0, Edge(views, chosen, scored, joint=True)),))
+    return Objective((Term(1.0, Edge(views, chosen, scored)),))

@@ -35,7 +35,7 @@ class Splits(Protocol):
 
 def tiled(bound: Bound, critic: nn.Module, pairs: Pairs) -> Callable[[], Tensor] | None:
     """The loss of these pairs in tiles, to be called; None where the dense form is to be used."""
-    if bound.tiled is None or not isinstance(critic, Splits):
+    if bound.tiled is None or pairs.mask is not None or not isinstance(critic, Splits):
         return None
     leading = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
         pairs.x.shape[:-2], pairs.y.shape[:-2]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
+import time
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -61,24 +64,70 @@ def fit(
         given: Tensor = model(y[rows]) if x is None else model(x[rows]).log_prob(y[rows])
         return given.mean()
 
+    def drawn() -> Tensor:
+        rows = torch.randint(len(train), (batch,), generator=generator)
+        return log_likelihood(train[rows.to(y.device)])
+
     if isinstance(model, Marginal):
         model.start(y[train].flatten(0, -2))
-    with torch.no_grad():
-        best, kept = log_likelihood(held).item(), copy.deepcopy(model.state_dict())
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     every = max(1, steps // 20)
+    return ascend(
+        model, drawn, lambda: log_likelihood(held), optimizer, schedule, steps=steps, every=every
+    )
+
+
+def ascend(
+    model: nn.Module,
+    drawn: Callable[[], Tensor],
+    held: Callable[[], Tensor],
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    *,
+    steps: int,
+    every: int,
+    until: float = math.inf,
+) -> float:
+    """Climb a likelihood step by step; the state best on held-out samples stays in the model.
+
+    Args:
+        model: what is fitted.
+        drawn: the mean log-likelihood of some training samples, drawn anew at each call.
+        held: that of the held-out samples.
+        optimizer: of the model's parameters.
+        schedule: of its learning rate, moved once a step.
+        steps: the most that are taken.
+        every: steps between two looks at the held-out samples; the last step is looked at too.
+        until: `time.perf_counter()` after which to stop.
+
+    Returns:
+        The best held-out value, the one before the first step included.
+
+    Example:
+        >>> at = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(at.parameters(), lr=0.1)
+        >>> fall = torch.optim.lr_scheduler.ConstantLR(optimizer)
+        >>> peak = lambda: -(at.weight - 3).square().mean()
+        >>> round(ascend(at, peak, peak, optimizer, fall, steps=200, every=10), 4)
+        -0.0
+    """
+    with torch.no_grad():
+        best, kept = held().item(), copy.deepcopy(model.state_dict())
     for step in range(1, steps + 1):
-        rows = train[torch.randint(len(train), (batch,), generator=generator).to(y.device)]
+        loss = -drawn()
         optimizer.zero_grad()
-        torch.autograd.backward(-log_likelihood(rows))
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         schedule.step()
-        if step % every == 0:
+        late = time.perf_counter() > until
+        if step % every == 0 or step == steps or late:
             with torch.no_grad():
-                value = log_likelihood(held).item()
+                value = held().item()
             if value > best:
                 best, kept = value, copy.deepcopy(model.state_dict())
+        if late:
+            break
     model.load_state_dict(kept)
     return best

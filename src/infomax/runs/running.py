@@ -58,7 +58,8 @@ def train(
         allow_code: import encoders of the user's own that the recipe names.
         watch: told of every training step.
         say: told what is being done otherwise.
-        note: told what a person should know: a damaged state, a step left out.
+        note: told what a person should know: which views some contexts are too short for, a
+            damaged state, a step left out.
         clock: told where the time of training goes.
 
     Returns:
@@ -83,7 +84,7 @@ def train(
         for words in _too_short(study, contexts, chosen.evaluate.views):
             note(words)
         model = Model(study.objective, dict(study.encoders))
-        state = engine.resumable(out, contexts, note if writes else _quiet) if resume else None
+        state = engine.resumable(out, contexts, note) if writes and resume else None
         engine.set_up(model, study, contexts, chosen.train, state)
         evaluation.check(chosen, study, contexts)
         if writes:
@@ -174,7 +175,7 @@ def embed(
     for name, module in study.encoders.items():
         if any(module is used for _, used in node.encoders):
             checkpoint.unpack_part(state.tensors, f"encoders.{name}.", module)
-    with torch.no_grad(), engine.explained():
+    with torch.no_grad(), engine.as_recipe_errors():
         views.evaluate([node], contexts.take("all", [0]).signals)
     return evaluation.embed(node, contexts, "all"), contexts
 

@@ -1,6 +1,6 @@
-"""lightly's SimCLR on Fashion-MNIST, with infomax's ConvNet: run by benchmarks/fashion_mnist.py.
+"""lightly's SimCLR with infomax's ConvNet, in an interpreter of its own (benchmarks/peers.sh).
 
-    PYTHONPATH=src .venv-peers/bin/python benchmarks/fashion_mnist_lightly.py PICTURES.npy OUT.npz
+    PYTHONPATH=src .venv-peers/bin/python benchmarks/lightly_simclr.py PICTURES.npy OUT.npz
 
 Everything but the encoder is lightly's: SimCLRTransform as in its CIFAR-10 benchmark (no blur) on
 PIL pictures, SimCLRProjectionHead, NTXentLoss, a DataLoader. AdamW with the schedule of infomax's
@@ -10,24 +10,43 @@ is the seconds of all steps, start-up not counted. With --steps it only counts t
 
 import argparse
 import math
+import os
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightly.loss import NTXentLoss
-from lightly.models.modules import SimCLRProjectionHead
-from lightly.transforms import SimCLRTransform
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from infomax.encoders import ConvNet
 
+HERE = Path(__file__).parent
+PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
 WARMUP = 100
+
+
+def run(pictures, batch, threads, **options):
+    """Train on pictures [n, side, side]; returns the seconds that it counted, and the weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, weights = Path(folder) / "pictures.npy", Path(folder) / "weights.npz"
+        np.save(file, pictures)
+        command = [PEERS, __file__, file, weights, f"--batch={batch}", f"--threads={threads}"]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent / "src")}
+        words = [str(word) for word in command]
+        out = subprocess.run(words, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        with np.load(weights) as arrays:
+            tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    return float(out.stdout.split()[-1]), tensors
 
 
 class Pictures(Dataset):
     def __init__(self, pixels):
+        from lightly.transforms import SimCLRTransform
+
         self.pixels = pixels
         self.transform = SimCLRTransform(
             input_size=pixels.shape[-1],
@@ -43,6 +62,9 @@ class Pictures(Dataset):
 
 
 def main():
+    from lightly.loss import NTXentLoss
+    from lightly.models.modules import SimCLRProjectionHead
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("out", type=Path)
