@@ -43,8 +43,9 @@ def of_pictures(pictures: Float[Tensor, "n c h w"]) -> Factors:
     Example:
         >>> left = torch.zeros(1, 1, 8, 8)
         >>> left[..., :2] = 1.0
-        >>> {k: round(float(v), 3) for k, v in of_pictures(left).items() if k in ("brightness", "across")}
-        {'brightness': 0.25, 'across': 0.125}
+        >>> found = of_pictures(left)
+        >>> round(float(found["brightness"]), 3), round(float(found["across"]), 3)
+        (0.25, 0.125)
     """
     colour = pictures.shape[1] == 3
     weights = pictures.new_tensor([0.299, 0.587, 0.114]) if colour else None
@@ -175,7 +176,7 @@ def of_texts(texts: UInt8[Tensor, "n l"]) -> Factors:
         texts: UTF-8 bytes, padded with zeros.
 
     Example:
-        >>> found = of_texts(torch.tensor([list(b"Ab 12\\0")], dtype=torch.uint8))
+        >>> found = of_texts(torch.tensor([[*b"Ab 12", 0]], dtype=torch.uint8))
         >>> {name: round(float(value), 2) for name, value in found.items()}
         {'length': 5.0, 'words': 2.0, 'letters': 0.4, 'capitals': 0.5, 'digits': 0.4}
     """
@@ -201,8 +202,9 @@ def of_vectors(vectors: Float[Tensor, "n d"]) -> Factors:
     """Mean, deviation and largest size of the numbers of a vector.
 
     Example:
-        >>> {k: float(v) for k, v in of_vectors(torch.tensor([[1.0, -3.0]])).items() if k != "spread"}
-        {'mean': -1.0, 'largest': 3.0}
+        >>> found = of_vectors(torch.tensor([[1.0, -3.0]]))
+        >>> float(found["mean"]), float(found["largest"])
+        (-1.0, 3.0)
     """
     vectors = vectors.float()
     found = {"mean": vectors.mean(1)}

@@ -201,7 +201,8 @@ def _reading(
 
     def doubted(log_q: np.ndarray, split: str, doubt: float) -> np.ndarray:
         mixed = (1 - doubt) * np.exp(log_q) + doubt * frequencies[true[split]]
-        return np.log(np.maximum(mixed, 1e-300))
+        logs: np.ndarray = np.log(np.maximum(mixed, 1e-300))
+        return logs
 
     doubt = max(DOUBTS, key=lambda d: doubted(held, "validation", d).sum())
     shares = np.bincount(true["test"]) / len(true["test"])

@@ -71,7 +71,7 @@ def see(view: View, contexts: Contexts, split: str, rows: Int[np.ndarray, " n"])
                 stages = {
                     name: v.reshape(len(batch), -1, *v.shape[1:]) if len(v) > len(batch) else v
                     for name, v in caught.items()
-                    if _is_stage(v, len(batch)) and v is not values[view]
+                    if len(v) % len(batch) == 0 and v is not values[view]  # patches: as contexts
                 }
                 parts |= {name: pooled(v) for name, v in _some(stages).items()}
                 parts[OUTPUT] = pooled(values[view])
@@ -81,9 +81,9 @@ def see(view: View, contexts: Contexts, split: str, rows: Int[np.ndarray, " n"])
 
 
 @contextmanager
-def _tapped(view: View) -> Iterator[dict[str, object]]:
+def _tapped(view: View) -> Iterator[dict[str, Tensor]]:
     """Catch what the parts of each encoder on the way put out, by name, in the order they run."""
-    caught: dict[str, object] = {}
+    caught: dict[str, Tensor] = {}
     hooks = []
     several = len({id(module) for _, module in view.encoders}) > 1
     for node, module in view.encoders:
@@ -92,7 +92,8 @@ def _tapped(view: View) -> Iterator[dict[str, object]]:
 
             def catch(_m: nn.Module, _i: object, out: object, at: str = prefix + name) -> None:
                 caught.pop(at, None)
-                caught[at] = out
+                if isinstance(out, Tensor) and out.is_floating_point() and out.ndim >= 2:
+                    caught[at] = out
 
             hooks.append(part.register_forward_hook(catch))
     try:
@@ -112,12 +113,6 @@ def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
             found.append((name, child))
     named = [(name, part) for name, part in found if name.startswith("stage")]
     return named or found
-
-
-def _is_stage(value: object, count: int) -> bool:
-    floats = isinstance(value, Tensor) and value.is_floating_point()
-    # patches run through an encoder as contexts of their own
-    return floats and value.ndim >= 2 and len(value) % count == 0  # type: ignore[union-attr]
 
 
 def _some(stages: dict[str, Tensor]) -> dict[str, Tensor]:
