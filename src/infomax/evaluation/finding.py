@@ -87,6 +87,8 @@ def _changed(cells: Sequence[Held], before: dict[str, Held]) -> str:
 def _shortcut(found: Shortcut) -> str:
     pair = f"{found.between[0]} and {found.between[1]}"
     reach = f"{max(0.0, found.nats):.2f} of the {found.edge_nats:.2f} nats between {pair}"
+    if found.nats > found.edge_nats:
+        reach = f"{found.nats:.2f} nats between {pair}, more than the edge's {found.edge_nats:.2f}"
     if found.same_input:
         return f"Both {pair} see one input, whose low-level factors alone reach {reach}."
     most = ", ".join(list(found.factors)[:2])
