@@ -130,7 +130,7 @@ def pooled(value: Tensor) -> Float[Tensor, "n d"]:
 
     Example:
         >>> pooled(torch.zeros(2, 64, 20, 20)).shape, pooled(torch.zeros(2, 500, 64)).shape
-        (torch.Size([2, 1024]), torch.Size([2, 1024]))
+        (torch.Size([2, 640]), torch.Size([2, 1024]))
     """
     if value.ndim == 2:
         return value
