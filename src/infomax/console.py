@@ -136,6 +136,8 @@ def table(results: Results) -> None:
             f"shared {cell.stage} training: {' - '.join(cell.between)}: {cell.nats:.2f} nats "
             f"[{cell.interval[0]:.2f}, {cell.interval[1]:.2f}]"
         )
+    if results.profile and results.profile.finding:
+        line(results.profile.finding)
     if results.representation:
         rank = results.representation
         line(f"effective rank {rank.effective_rank:.1f} of {rank.dimension} dimensions")

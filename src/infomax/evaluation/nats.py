@@ -83,7 +83,7 @@ def value_terms(
     return terms
 
 
-class _Summary:
+class Summary:
     """The values of one edge, batch by batch; batches of more contexts weigh more."""
 
     def __init__(self, edge: Edge) -> None:
@@ -134,8 +134,8 @@ def _weighted(values: Sequence[float], weights: Sequence[int]) -> float:
     return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
 
 
-def _summarize(model: Model, batches: Iterable[list[Measured]]) -> list[_Summary]:
-    summaries = [_Summary(term.edge) for term in model.objective.terms]
+def _summarize(model: Model, batches: Iterable[list[Measured]]) -> list[Summary]:
+    summaries = [Summary(term.edge) for term in model.objective.terms]
     for batch in batches:
         for summary, measured in zip(summaries, batch, strict=True):
             summary.add(measured)

@@ -14,6 +14,7 @@ from infomax.building import Study
 from infomax.data import Contexts
 from infomax.evaluation import zero_shot
 from infomax.evaluation.embedding import embed, flat, map_2d, thumbnails
+from infomax.evaluation.knowing import profile
 from infomax.evaluation.nats import value_terms
 from infomax.evaluation.neighbours import Gallery
 from infomax.evaluation.probing import Unlearned, has_label, labels_of, probes, sides_of
@@ -22,7 +23,7 @@ from infomax.evaluation.searching import pairs
 from infomax.evaluation.sharing import shared
 from infomax.objective import Model
 from infomax.recipe import Recipe
-from infomax.records import Probe, Representation, Retrieval, Shared, Term, ZeroShot
+from infomax.records import Probe, Profile, Representation, Retrieval, Shared, Term, ZeroShot
 
 MAPPED = 1500
 
@@ -38,6 +39,7 @@ class Evaluation:
     shared: list[Shared]
     representation: Representation
     map: dict[str, np.ndarray]
+    profile: Profile | None
     neighbours: list[dict[str, Any]]
 
 
@@ -112,6 +114,9 @@ def evaluate(
         representation=Representation(effective_rank=rank, dimension=seen.shape[1]),
         map=_map(recipe, contexts, learned, there, next(iter(labels), None), watch),
         neighbours=searched.neighbours,
+        profile=profile(recipe, study, untrained, contexts, terms, watch)
+        if asked.profile
+        else None,
     )
 
 

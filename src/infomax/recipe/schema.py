@@ -154,6 +154,7 @@ class EvaluateSpec(_Strict):
     by one another; None takes every edge between vectors of different signals or parts, ``[]``
     none. ``right``: a label whose equals count as right answers. ``zero_shot``: classes told by
     their names. ``map``: estimate the nats between all ends of edges, before and after training.
+    ``profile``: which factors each stage of the encoders knows (costs some seconds).
     """
 
     view: str | list[str] = Field(min_length=1)
@@ -162,6 +163,7 @@ class EvaluateSpec(_Strict):
     right: str | None = None
     zero_shot: ZeroShotSpec | None = None
     map: bool = False
+    profile: bool = True
 
     @property
     def views(self) -> tuple[str, ...]:

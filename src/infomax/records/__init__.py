@@ -7,6 +7,7 @@ All information is in nats; a negative ``weight`` is a term that was minimized.
 """
 
 from infomax.records.files import Number, Side, Split, Status, Verdict, dumps, write_json_atomic
+from infomax.records.knowledge import Held, Profile, Shortcut
 from infomax.records.metrics import (
     Metric,
     MetricTerm,
@@ -26,14 +27,17 @@ from infomax.records.results import (
 )
 
 __all__ = [
+    "Held",
     "Metric",
     "MetricTerm",
     "Number",
     "Probe",
+    "Profile",
     "Representation",
     "Results",
     "Retrieval",
     "Shared",
+    "Shortcut",
     "Side",
     "Split",
     "Status",

@@ -12,6 +12,7 @@ from typing import Literal
 
 from infomax._errors import InfomaxError
 from infomax.records.files import Ends, Number, Side, Split, Status, Verdict, read_record
+from infomax.records.knowledge import Profile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,7 @@ class Results:
     zero_shot: Sequence[ZeroShot] = ()
     map: Sequence[Shared] = ()
     representation: Representation | None = None
+    profile: Profile | None = None
     data: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, object] = field(default_factory=dict)
     seconds: Number = math.nan

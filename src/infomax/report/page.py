@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from infomax.records import Term, dumps
-from infomax.report import atlas, curves, found, graph, panels, schematic, words
+from infomax.report import atlas, curves, found, graph, known, panels, schematic, words
 from infomax.report.folder import Folder, read
 
 COLORS = 8  # --c0 … --c7 in page.css
@@ -88,6 +88,7 @@ def _context(folder: Folder) -> dict[str, Any]:
         "probes": panels.probes(results) if results else [],
         "retrieval": found.retrieval(results) if results else {},
         "heat": found.maps(results.map) if results else [],
+        "profiles": known.profiles(results) if results else [],
         "gallery": found.gallery(folder.neighbours),
         "map": map_data,
         "map_json": _for_script(map_data),

@@ -110,7 +110,8 @@ def sentences(results: Results) -> list[str]:
     out = words.meaning(term) if term else []
     linear = [p for p in results.probes if p.metric == "accuracy"] or list(results.probes)[:2]
     out += [words.probe_sentence(p, held_out(results)) for p in linear[:2]]
-    return out + found.sentence(results)
+    said = [results.profile.finding] if results.profile and results.profile.finding else []
+    return out + found.sentence(results) + said
 
 
 def probes(results: Results) -> list[dict[str, Any]]:

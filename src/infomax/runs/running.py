@@ -223,6 +223,7 @@ def _evaluate(
         zero_shot=found.zero_shot,
         map=found.shared,
         representation=found.representation,
+        profile=found.profile,
         data=_facts(contexts),
         environment=environment(chosen.train.seed),
         seconds=round(time.perf_counter() - started, 2),
