@@ -21,7 +21,7 @@ def halves(*, limit=None, hidden=32, dim=8, noise=0.2, critic="separable", **tra
         },
         "maximize": [{"between": ["z", "w"], "critic": critic}],
         "train": {"batch": 128, "lr": 3e-3, **train},
-        "evaluate": {"view": "z"},
+        "evaluate": {"view": "z", "profile": False},
     }
 
 

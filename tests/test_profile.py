@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from infomax import Context, I, bounds, data
+from infomax import Context, I, bounds, data, recipe, runs
 from infomax.evaluation.finding import finding
 from infomax.evaluation.profile import UNTRAINED, hold
 from infomax.evaluation.reading import binned, read
 from infomax.evaluation.shortcuts import shortcuts
-from infomax.records import Held, Term
+from infomax.records import Held, Term, read_results
 from infomax.truth import scenes
+from problems import halves
 
 LEVELS = {name: len(levels) for name, levels in scenes.FACTORS.items()}
 
@@ -160,3 +161,18 @@ def test_bins_are_even_and_constants_are_left_out():
     counts = np.bincount(binned(values)["train"])
     assert len(counts) == 8 and counts.min() >= 99
     assert binned({s: 0 * v for s, v in values.items()}) is None
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_run_keeps_its_profile_if_asked(tmp_path, asked):
+    tree = halves(limit=400, epochs=1)
+    tree["evaluate"]["profile"] = asked
+    runs.train(recipe.check(tree, "here"), tmp_path)
+    profile = read_results(tmp_path / "results.json").profile
+    page = (tmp_path / "report.html").read_text()
+    assert ("What each stage knows" in page) == asked
+    assert (profile is not None) == asked
+    if profile is not None:
+        stages = {cell.stage for cell in profile.held if cell.view == "z"}
+        assert {"raw", "stage1", "output", UNTRAINED} <= stages
+        assert profile.finding in page.replace("&#39;", "'") and profile.finding.startswith("z ")
