@@ -1,17 +1,16 @@
 """Speech without labels: telephone prompts in five languages, split by what is said.
 
-    python benchmarks/asterisk_prompts.py [FOLDER] [--only coding|moments|languages]
+    python benchmarks/asterisk_prompts.py [FOLDER] [--only coding|moments]
 
-FOLDER holds manifest.csv and wide.csv (default ../shared/data/asterisk-prompts). Test is
+FOLDER holds manifest.csv (default ../shared/data/asterisk-prompts). Test is
 ``text_group % 5 == 0``, validation ``text_group % 10 == 1``: nothing that is said in training is
 heard in test, in any language. Everything was chosen on validation.
 
 - coding: the recipe cpc-sound (at 8 kHz); linear probes of language (= speaker) and of the group of
   the prompt, beside the mean and deviation of MFCC (librosa) and the encoder before training.
 - moments: what the first moment tells about a later one, as a function of the seconds between.
-- languages: the same prompt in another language and voice; first seconds alone (all of one length,
-  so that duration says nothing), and whole recordings, beside retrieval by the nearest duration of
-  the whole recordings, and chance.
+
+The same prompt across languages: asterisk_languages.py.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ import math
 import platform
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +39,6 @@ from infomax.recipe import Recipe
 RATE = 8000
 SEEDS = (0, 1)
 HERE = Path(__file__).parent
-LANGUAGES = ("en", "es", "fr", "it", "ru")
 
 
 def split_of(table: pd.DataFrame) -> dict[str, object]:
@@ -229,139 +227,33 @@ def entropy(values: pd.Series) -> float:
     return float(-(share * np.log(share)).sum())
 
 
-# --- languages ------------------------------------------------------------------------------------
-
-START = 1.0
-
-
-def languages(folder: Path, judged: str) -> dict[str, object]:
-    """First seconds, and whole recordings (up to 4 seconds)."""
-    found = {}
-    for name, window in (("first_second", {"second": 0, "length": START}), ("whole", None)):
-        found[name] = across(folder, judged, window)
-        print(name, found[name]["mean_over_20_pairs"], found[name]["best_step"], flush=True)
-    return found
-
-
-def across(folder: Path, judged: str, window: dict[str, float] | None) -> dict[str, object]:
-    table = pd.read_csv(folder / "wide.csv", keep_default_na=False)
-    views: dict[str, object] = {}
-    signals = {}
-    for name in LANGUAGES:
-        signals[name] = {"kind": "sound", "column": f"{name}_audio", "rate": RATE, "seconds": 4}
-        views[name] = {"signal": name}
-        if window is not None:
-            views[f"{name}_start"] = {"of": name, "window": window}
-        part = name if window is None else f"{name}_start"
-        views[f"{name}_heard"] = {"of": part, "augment": ["gain", "hiss", "shift_time"]}
-        views[f"{name}_seen"] = {"of": f"{name}_heard", "encode": "ear"}
-        views[f"{name}_z"] = {"of": part, "encode": "ear"}
-    critic = {"kind": "cosine", "dim": 64, "hidden": []}
-    edges = [
-        {"between": [f"{a}_seen", f"{b}_seen"], "critic": critic}
-        for a, b in combinations(LANGUAGES, 2)
-    ]
-    chosen = recipe.check(
-        {
-            "data": {
-                "source": "csv",
-                "path": str(folder / "wide.csv"),
-                "split": split_of(table),
-                "signals": signals,
-            },
-            "encoders": {"ear": {"kind": "logmel", "rate": RATE, "width": 64}},
-            "views": views,
-            "maximize": edges,
-            "train": {"epochs": 120, "batch": 128, "lr": 2e-3, "weight_decay": 0.05},
-            "evaluate": {"view": "en_z"},
-        },
-        "languages",
-    )
-    contexts = data.load(chosen.data)
-    study, model, facts = trained(chosen, contexts)
-    critics = {frozenset((t.edge.a.signal, t.edge.b.signal)): t.edge for t in study.objective.terms}
-    rows = contexts.rows(judged)
-    said = table.text_group.to_numpy()[rows]
-    seconds = {n: durations(folder, table[f"{n}_audio"].to_numpy()[rows]) for n in LANGUAGES}
-    z = {n: embed(study.views[f"{n}_z"], contexts, judged) for n in LANGUAGES}
-    pairs = []
-    for a, b in permutations(LANGUAGES, 2):
-        both = np.isfinite(z[a]).all(1) & np.isfinite(z[b]).all(1)
-        edge = critics[frozenset((a, b))]
-        x, y = (torch.from_numpy(z[n][both]) for n in (a, b))
-        with torch.no_grad():
-            scores = edge.critic(x, y) if edge.a.signal == a else edge.critic(y, x).T
-        near = -np.abs(np.log(seconds[a][both])[:, None] - np.log(seconds[b][both])[None])
-        right = said[both][:, None] == said[both][None]
-        pairs.append(
-            {
-                "from": a,
-                "to": b,
-                "candidates": int(both.sum()),
-                "learned": recall(scores.numpy(), right),
-                "nearest_duration": recall(near, right),
-                "chance": chance(right),
-            }
-        )
-    mean = {
-        how: {
-            at: round(float(np.mean([pair[how][at] for pair in pairs])), 4)
-            for at in ("recall@1", "recall@10")
-        }
-        for how in ("learned", "nearest_duration", "chance")
-    }
-    terms = terms_of(model, contexts, chosen.train.batch, judged)
-    return {"mean_over_20_pairs": mean, "pairs": pairs, "terms": terms, **facts}
-
-
-def durations(folder: Path, files: np.ndarray) -> np.ndarray:
-    import soundfile
-
-    return np.array([soundfile.info(folder / file).duration for file in files])
-
-
-def recall(scores: np.ndarray, right: np.ndarray) -> dict[str, float]:
-    order = np.argsort(-scores, axis=1, kind="stable")
-    hits = np.take_along_axis(right, order, axis=1)
-    return {f"recall@{k}": round(float(hits[:, :k].any(1).mean()), 4) for k in (1, 10)}
-
-
-def chance(right: np.ndarray) -> dict[str, float]:
-    n, good = right.shape[1], right.sum(1)
-    found = {}
-    for k in (1, 10):
-        missed = [math.comb(n - int(m), k) / math.comb(n, k) for m in good]
-        found[f"recall@{k}"] = round(float(1 - np.mean(missed)), 4)
-    return found
-
-
 # --------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(name: str, parts: dict[str, Callable[..., object]], told: str) -> None:
+    """Run the parts that are asked for, and keep what they say of test prompts."""
+    parser = argparse.ArgumentParser(description=told.splitlines()[0])
     default = HERE / "../../shared/data/asterisk-prompts"
     parser.add_argument("folder", nargs="?", type=Path, default=default)
-    parts = {"coding": coding, "moments": moments, "languages": languages}
     parser.add_argument("--only", choices=parts)
     parser.add_argument(
         "--split", choices=("validation", "test"), default="test", help="validation: to choose by"
     )
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    out = HERE / "results" / "asterisk_prompts.json"
+    out = HERE / "results" / f"{name}.json"
     results = json.loads(out.read_text()) if out.exists() else {}
-    for name, part in parts.items():
-        if asked.only in (None, name):
-            results[name] = part(asked.folder.resolve(), asked.split)
+    for part, function in parts.items():
+        if asked.only in (None, part):
+            results[part] = function(asked.folder.resolve(), asked.split)
     if asked.split == "validation":
         print(json.dumps(results, indent=1))
         return
-    results["command"] = "python benchmarks/asterisk_prompts.py FOLDER"
+    results["command"] = f"python benchmarks/{name}.py FOLDER"
     results["split"] = "test: text_group % 5 == 0; validation: text_group % 10 == 1"
     results["versions"] = {"python": platform.python_version(), "torch": torch.__version__}
     out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run("asterisk_prompts", {"coding": coding, "moments": moments}, __doc__)

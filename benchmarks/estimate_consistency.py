@@ -30,9 +30,18 @@ from infomax.estimation import estimate
 
 RESULTS = Path(__file__).parent / "results" / "estimate_consistency.csv"
 NOISE, SIDE = 1.0, 7
-COLUMNS = (
-    *("test", "t", "nats", "low", "high", "lower_limit", "ratio", "method", "verdict", "seconds"),
-)
+COLUMNS = [
+    "test",
+    "t",
+    "nats",
+    "low",
+    "high",
+    "lower_limit",
+    "ratio",
+    "method",
+    "verdict",
+    "seconds",
+]
 
 
 def measured(folder, n, seed):

@@ -25,7 +25,7 @@ from infomax.records import (
     append_metric,
     write_json_atomic,
 )
-from infomax.report import write
+from infomax.report import heat, write
 from infomax.report.atlas import sheet
 from infomax.report.graph import ROOT, Node, lanes, nodes, places, spread
 from infomax.report.words import headline, meaning, probe_sentence
@@ -507,3 +507,14 @@ def test_in_chromium_it_is_light_and_dark(tmp_path):
         assert len(np.unique(shown)) > 50  # something is drawn
     assert mean["light"] > 200
     assert mean["dark"] < 70
+
+
+def test_a_heat_map_is_as_dark_as_a_cell_says_and_escapes_names():
+    cells = [
+        heat.Cell(row="a<b", column=column, share=share, value="1.0", below="of 2", told="said")
+        for column, share in (("none", -1.0), ("all", 2.0))
+    ]
+    drawn = heat.draw(cells)
+    assert re.findall(r'fill-opacity="([0-9.]+)"', drawn) == ["0.08", "0.95"]
+    assert drawn.count('class="dark"') == 1 and drawn.count("a&lt;b") == 1 and "a<b" not in drawn
+    assert drawn.count("<rect") == 2 and "none" in drawn and "all" in drawn

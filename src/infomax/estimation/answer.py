@@ -186,11 +186,11 @@ def _point(
 ) -> tuple[float, float, float]:
     """The point estimate and its interval.
 
-    The mean of in-sample and held-out value of Donsker-Varadhan. Where few pairs carry the
-    partition function, one wild pair can pull it below what InfoNCE shows, which no such pair can
-    move: the larger of the two stands, for both are bounds from below. Its error: that of the
-    held-out rows, and half the correction. Below 2.5 standard errors it is 0, and rises to its full
-    value at 4.
+    The mean of in-sample and held-out value of Donsker-Varadhan. Where few pairs carry a partition
+    function, in sample or held out, one wild pair can pull it below what InfoNCE shows, which no
+    such pair can move: the larger of the two stands, for both are bounds from below. Its error:
+    that of the held-out rows, and half the correction. Below 2.5 standard errors it is 0, and rises
+    to its full value at 4.
 
     A flexible winner (a mixture, a network) falls short of most dependences by an amount that its
     rows cannot show. The interval reaches up by as much more as one and a half corrections, and as
@@ -201,10 +201,13 @@ def _point(
     if not bound.resolved:
         pairs = sum(fold.effective for fold in best.test)
         spread = math.hypot(_stderr([fold.positive for fold in best.test]), pairs**-0.5)
-        steady = [torch.cat([fold.nce for fold in part]).mean() for part in (best.test, best.train)]
-        if sum(map(float, steady)) > held + fitted:
-            held, fitted = map(float, steady)
-            spread = bound.stderr
+    if not all(fold.resolved for fold in (*best.test, *best.train)):
+        steady = [
+            float(torch.cat([f.nce for f in part]).mean()) for part in (best.test, best.train)
+        ]
+        if sum(steady) > held + fitted:
+            held, fitted = steady
+            spread = _stderr([fold.nce for fold in best.test])
     correction = (fitted - held) / 2
     value = held + correction
     error = math.hypot(spread, correction / 2)

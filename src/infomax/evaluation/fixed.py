@@ -24,6 +24,7 @@ WIDE, REDUCED = 4096, 256
 """Features above the first number are reduced to the second by PCA."""
 RATE, BANDS, HOP, FRAME = 16000, 40, 0.016, 0.032
 """Hz at which bands are laid out (whatever the rate of the sound), and seconds of it."""
+HEAR = Spectrogram(RATE, BANDS, HOP, FRAME)
 CHUNK = 500
 
 Splits = Mapping[str, Float[np.ndarray, "_n d"]]
@@ -50,20 +51,19 @@ def spectrum(wave: Float[Tensor, "n samples"]) -> Float[Tensor, "n 80"]:
         >>> spectrum(torch.sin(torch.arange(8000.0))[None]).shape
         torch.Size([1, 80])
     """
-    hear = Spectrogram(RATE, BANDS, HOP, FRAME)
-    steps, real = hear(wave), hear.real(wave)
+    steps, real = HEAR(wave), HEAR.real(wave)
     count = real.clamp_min(1)[:, None]
     mean = masked(steps, real).sum(1) / count
     variance = masked((steps - mean[:, None]).square(), real).sum(1) / count
     return torch.cat([mean, variance.sqrt()], 1)
 
 
-def letters(texts: list[str]) -> Float[np.ndarray, "n 4096"]:
-    """Square roots of the shares of each piece of two to four letters, hashed to 4,096 columns."""
+def letters(texts: list[str], columns: int = WIDE) -> Float[np.ndarray, "n columns"]:
+    """Square roots of the shares of each piece of two to four letters, hashed to some columns."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     hashed = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), n_features=WIDE, alternate_sign=False, norm="l1"
+        analyzer="char_wb", ngram_range=(2, 4), n_features=columns, alternate_sign=False, norm="l1"
     ).transform(texts)
     dense: np.ndarray = np.sqrt(hashed.toarray()).astype(np.float32)
     return dense

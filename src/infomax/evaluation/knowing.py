@@ -41,7 +41,7 @@ def profile(
     signal = next(iter(judged.values())).signal
     return Profile(
         finding=finding(held, found),
-        contexts={split: len(sample(signal, contexts, split)) for split in SPLITS},
+        contexts={split: len(sample(contexts, split, signal)) for split in SPLITS},
         held=held,
         shortcuts=found,
     )

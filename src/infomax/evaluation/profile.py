@@ -15,12 +15,11 @@ from jaxtyping import Int
 
 from infomax.building import Study
 from infomax.data import SPLITS, Contexts
-from infomax.evaluation.factors import FACTORS
 from infomax.evaluation.probing import classes
 from infomax.evaluation.reading import Classes, binned, read
-from infomax.evaluation.stages import CHUNK, OUTPUT, see
+from infomax.evaluation.stages import OUTPUT, low_level, see
 from infomax.records import Held
-from infomax.views import View, evaluate
+from infomax.views import View
 
 MOST = {"train": 8000, "validation": 2000, "test": 4000}
 """Contexts of each split that the profile looks at, drawn once."""
@@ -62,7 +61,7 @@ def hold(
     found = []
     for name, view in views.items():
         watch(f"information profile of {name}")
-        rows = {split: sample(view.signal, contexts, split) for split in SPLITS}
+        rows = {split: sample(contexts, split, view.signal) for split in SPLITS}
         if min(map(len, rows.values())) < 2:
             continue
         labels, low = _labels(contexts, rows), _low_level(view, contexts, rows)
@@ -76,6 +75,7 @@ def hold(
             stages[UNTRAINED] = twin
         for stage, features in stages.items():
             for factor, reading in read(features, factors).items():
+                there = factors[factor]["test"]
                 found.append(
                     Held(
                         view=name,
@@ -85,17 +85,17 @@ def hold(
                         nats=reading.nats,
                         stderr=reading.stderr,
                         entropy=reading.entropy,
-                        classes=len(
-                            np.unique(factors[factor]["test"][factors[factor]["test"] >= 0])
-                        ),
+                        classes=len(np.unique(there[there >= 0])),
                     )
                 )
     return found
 
 
-def sample(signal: str, contexts: Contexts, split: str) -> Int[np.ndarray, " n"]:
-    """Positions within a split of some contexts that have a signal, in their order."""
-    rows = np.flatnonzero(contexts.signals[signal].present[contexts.rows(split)])
+def sample(contexts: Contexts, split: str, *signals: str) -> Int[np.ndarray, " n"]:
+    """Positions within a split of some contexts that have these signals, in their order."""
+    place = contexts.rows(split)
+    there = np.logical_and.reduce([contexts.signals[name].present[place] for name in signals])
+    rows = np.flatnonzero(there)
     if len(rows) <= MOST[split]:
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, MOST[split], replace=False))
@@ -113,15 +113,7 @@ def _labels(contexts: Contexts, rows: Mapping[str, np.ndarray]) -> dict[str, dic
 def _low_level(
     view: View, contexts: Contexts, rows: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, Classes]]:
-    of_kind = FACTORS[contexts.signals[view.signal].kind]
-    signal = view.path[0]
-    parts: dict[str, dict[str, list[np.ndarray]]] = {}
-    for split in SPLITS:
-        for start in range(0, len(rows[split]), CHUNK):
-            batch = contexts.take(split, rows[split][start : start + CHUNK])
-            values = evaluate([signal], batch.signals).tensors[signal]
-            for name, value in of_kind(values).items():
-                parts.setdefault(name, {}).setdefault(split, []).append(value.double().numpy())
-    whole = {n: {s: np.concatenate(p[s]) for s in SPLITS} for n, p in parts.items()}
+    seen = {split: low_level([view.path[0]], contexts, split, rows[split])[0] for split in SPLITS}
+    whole = {name: {s: seen[s][name].numpy() for s in SPLITS} for name in seen["train"]}
     cut = {name: binned(values) for name, values in whole.items()}
     return {name: classes for name, classes in cut.items() if classes is not None}

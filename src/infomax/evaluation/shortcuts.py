@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,19 +17,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infomax import bounds, gaussian, heldout
+from infomax import bounds, gaussian
 from infomax.critics import Separable
 from infomax.data import SPLITS, Contexts
-from infomax.evaluation.factors import FACTORS
 from infomax.evaluation.nats import Summary
-from infomax.evaluation.profile import MOST
+from infomax.evaluation.profile import sample
 from infomax.evaluation.reading import Classes, binned, entropy
-from infomax.evaluation.stages import CHUNK, whole_input
+from infomax.evaluation.stages import low_level, whole_input
 from infomax.heldout import SEED, batch_size
 from infomax.objective import Edge, Measured, Objective
 from infomax.pairing import arrange
+from infomax.posteriors.fitting import ascend
 from infomax.records import Shortcut, Term
-from infomax.views import View, evaluate
+from infomax.views import View
 
 Score = Callable[[Tensor, Tensor], Tensor]
 Ends = Mapping[str, tuple[Float[Tensor, "n d"], Float[Tensor, "n e"]]]
@@ -64,30 +65,22 @@ def shortcuts(
         plain = edge.bound.needs == "scores" and edge.negatives == "batch" and not edge.joint
         if term.weight <= 0 or not plain:
             continue
-        ends = whole_input(edge.a), whole_input(edge.b)
-        if ends not in known:
+        given = whole_input(edge.a), whole_input(edge.b)
+        if given not in known:
             watch(f"shortcuts between {edge.a} and {edge.b}")
-            known[ends] = _between(*ends, contexts, batch)
-        shortcut = known[ends]
+            known[given] = _between(*given, contexts, batch)
+        shortcut = known[given]
         if shortcut is not None:
             share = max(0.0, shortcut.nats) / value.nats if value.nats > 0 else math.nan
-            found.append(
-                Shortcut(
-                    between=(str(edge.a), str(edge.b)),
-                    nats=shortcut.nats,
-                    stderr=shortcut.stderr,
-                    ceiling=shortcut.ceiling,
-                    edge_nats=value.nats,
-                    share=min(1.0, share) if math.isfinite(share) else math.nan,
-                    same_input=shortcut.same_input,
-                    factors=shortcut.factors,
-                )
-            )
+            share = min(1.0, share) if math.isfinite(share) else math.nan
+            ends = str(edge.a), str(edge.b)
+            found.append(replace(shortcut, between=ends, edge_nats=value.nats, share=share))
     return found
 
 
 def _between(a: View, b: View, contexts: Contexts, batch: int) -> Shortcut | None:
-    values = {split: _factors(a, b, contexts, split) for split in SPLITS}
+    rows = {split: sample(contexts, split, a.signal, b.signal) for split in SPLITS}
+    values = {split: low_level([a, b], contexts, split, rows[split]) for split in SPLITS}
     names = [sorted(side) for side in values["train"]]
     size = batch_size(len(next(iter(values["test"][0].values()), ())), batch)
     if not all(names) or size < 8:
@@ -124,24 +117,6 @@ def _between(a: View, b: View, contexts: Contexts, batch: int) -> Shortcut | Non
     )
 
 
-def _factors(a: View, b: View, contexts: Contexts, split: str) -> list[dict[str, Tensor]]:
-    """The factors of what both encoders are given, for contexts that have both signals."""
-    kinds = [contexts.signals[view.signal].kind for view in (a, b)]
-    there = [contexts.signals[v.signal].present[contexts.rows(split)] for v in (a, b)]
-    rows = np.flatnonzero(there[0] & there[1])
-    if len(rows) > MOST[split]:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST[split], replace=False))
-    parts: list[dict[str, list[Tensor]]] = [{}, {}]
-    torch.manual_seed(SEED)
-    for start in range(0, len(rows), CHUNK):
-        batch = contexts.take(split, rows[start : start + CHUNK])
-        values = evaluate([a, b], batch.signals, heldout.present(batch)).tensors
-        for view, kind, into in zip((a, b), kinds, parts, strict=True):
-            for name, value in FACTORS[kind](values[view]).items():
-                into.setdefault(name, []).append(value.double())
-    return [{name: torch.cat(p) for name, p in part.items()} for part in parts]
-
-
 def _best_critic(even: Ends, *, same: bool) -> Score:
     """The better on validation of a Gaussian critic in closed form and a trained one."""
     x, y = even["train"]
@@ -170,20 +145,17 @@ def _trained(even: Ends) -> Score:
         critic = Separable(dim=32, hidden=(64,))
         x, y = even["train"]
         critic(x[:2], y[:2])
-        optimizer = torch.optim.AdamW(critic.parameters(), lr=5e-3, weight_decay=1e-2)
-        best, kept = -math.inf, critic.state_dict()
-        for step in range(STEPS):
-            if step % EVERY == 0 or step == STEPS - 1:
-                value = _value(critic, even["validation"])
-                if value > best:
-                    best = value
-                    kept = {name: tensor.clone() for name, tensor in critic.state_dict().items()}
+
+        def drawn() -> Tensor:
             part = torch.randint(len(x), (min(BATCH, len(x)),))
-            loss = bounds.InfoNCE.loss(critic(x[part], y[part]))
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-        critic.load_state_dict(kept)
+            return -bounds.InfoNCE.loss(critic(x[part], y[part]))
+
+        def held() -> Tensor:
+            return torch.tensor(_value(critic, even["validation"]))
+
+        optimizer = torch.optim.AdamW(critic.parameters(), lr=5e-3, weight_decay=1e-2)
+        slope = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+        ascend(critic, drawn, held, optimizer, slope, steps=STEPS, every=EVERY)
     return critic
 
 

@@ -2,13 +2,13 @@
 
 Each stage is pooled to a few hundred numbers a context, so that a probe of it is quick: places of a
 map and times of a sequence are averaged in a coarse grid, beside their maximum; raw sound is told
-by the energy of its bands over time, raw text by its bytes and pairs of bytes.
+by its log-mel spectrogram, raw text by its pieces of two to four letters.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax.data import Contexts
-from infomax.evaluation.fixed import before
+from infomax.encoders.texts import strings
+from infomax.evaluation.factors import FACTORS, Factors
+from infomax.evaluation.fixed import HEAR, before, letters
 from infomax.heldout import SEED, present
 from infomax.views import View, evaluate
 
@@ -27,8 +29,6 @@ MOST = 1024
 """Numbers a context and stage, before principal components."""
 STAGES = 6
 """Stages of one encoder that are looked at."""
-BANDS, TIMES = 32, 8
-"""Of the energies that tell a raw sound."""
 
 Stages = dict[str, Float[Tensor, "n d"]]
 RAW, OUTPUT = "raw", "output"
@@ -153,45 +153,27 @@ def pooled(value: Tensor) -> Float[Tensor, "n d"]:
 
 def _raw(value: Tensor, kind: str, signal: Tensor) -> Tensor:
     if kind == "sound" and value.ndim == 2:
-        return band_energies(value)
+        return pooled(HEAR(value.cpu()))
     if kind == "text":
-        return bytes_counted(value if value.dtype == torch.uint8 else signal)
+        text = value if value.dtype == torch.uint8 else signal
+        return torch.from_numpy(letters(strings(text), MOST))
     return pooled(value.float()) if value.ndim > 1 else value.float()[:, None]
 
 
-def band_energies(sounds: Float[Tensor, "n t"]) -> Float[Tensor, "n d"]:
-    """Log energy of `BANDS` bands in `TIMES` stretches of time.
+def low_level(
+    views: Sequence[View], contexts: Contexts, split: str, rows: Int[np.ndarray, " n"]
+) -> list[Factors]:
+    """The low-level factors of what some views are, for these positions of a split.
 
-    Example:
-        >>> band_energies(torch.zeros(2, 4000)).shape
-        torch.Size([2, 256])
+    An augmentation on the way is drawn anew for each context, the same at every call.
     """
-    samples = sounds.shape[1]
-    size = min(512, samples)
-    window = torch.hann_window(size, device=sounds.device)
-    spectrum = torch.stft(
-        sounds.float(), size, max(1, size // 2), window=window, return_complex=True
-    )
-    power = spectrum.abs().square()
-    # bands as wide as their frequency above the first few, as hearing has them
-    places = torch.linspace(0, 1, power.shape[1], device=power.device)
-    band = ((8 * places).add(1).log() / math.log(9) * (BANDS - 1)).long()
-    energy = torch.zeros(len(power), BANDS, power.shape[2], device=power.device)
-    energy.index_add_(1, band, power)
-    return (F.adaptive_avg_pool1d(energy, TIMES) + 1e-6).log().flatten(1)
-
-
-def bytes_counted(texts: Tensor) -> Float[Tensor, "n d"]:
-    """How often each byte and each pair of bytes stands in a text, pairs in 768 hashed classes.
-
-    Example:
-        >>> bytes_counted(torch.tensor([[97, 97, 0]], dtype=torch.uint8)).sum()
-        tensor(3.)
-    """
-    code = texts.long()
-    there = (code > 0).float()
-    pair = (code[:, :-1] * 31 + code[:, 1:] * 7) % (MOST - 256) + 256
-    counts = torch.zeros(len(code), MOST, device=code.device)
-    counts.scatter_add_(1, code, there)
-    counts.scatter_add_(1, pair, there[:, :-1] * there[:, 1:])
-    return counts
+    parts: list[dict[str, list[Tensor]]] = [{} for _ in views]
+    torch.manual_seed(SEED)
+    for start in range(0, len(rows), CHUNK):
+        batch = contexts.take(split, rows[start : start + CHUNK])
+        values = evaluate(views, batch.signals, present(batch)).tensors
+        for view, into in zip(views, parts, strict=True):
+            of_kind = FACTORS[contexts.signals[view.signal].kind]
+            for name, value in of_kind(values[view]).items():
+                into.setdefault(name, []).append(value.double())
+    return [{name: torch.cat(part) for name, part in one.items()} for one in parts]

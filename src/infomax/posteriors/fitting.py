@@ -89,11 +89,11 @@ def ascend(
     every: int,
     until: float = math.inf,
 ) -> float:
-    """Climb a likelihood step by step; the state best on held-out samples stays in the model.
+    """Climb a value step by step; the state best on held-out samples stays in the model.
 
     Args:
         model: what is fitted.
-        drawn: the mean log-likelihood of some training samples, drawn anew at each call.
+        drawn: what to climb, such as the mean log-likelihood of training samples drawn anew.
         held: that of the held-out samples.
         optimizer: of the model's parameters.
         schedule: of its learning rate, moved once a step.

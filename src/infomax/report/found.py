@@ -6,14 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from infomax.records import Results, Retrieval, Shared
-from infomax.report import words
-from infomax.report.svg import el, shorten
-
-CELL, NAME = 108.0, 128.0
-ROW = 62.0
+from infomax.report import heat, words
 
 
 def retrieval(results: Results) -> dict[str, Any]:
@@ -80,7 +74,7 @@ def maps(cells: Sequence[Shared]) -> list[dict[str, Any]]:
                     "title": "before training: the signals"
                     if stage == "before"
                     else "after training: the learned views",
-                    "drawing": heat(chosen),
+                    "drawing": heat.draw(_cells(chosen)),
                     "note": f"Estimates (not bounds) with 95 % intervals, from {counted} test "
                     f"contexts; each view is reduced to its first {dims} principal components, "
                     "so whole views share at least as much.",
@@ -89,42 +83,24 @@ def maps(cells: Sequence[Shared]) -> list[dict[str, Any]]:
     return out
 
 
-def heat(cells: Sequence[Shared]) -> Markup:
-    """Draw a symmetric matrix of nats; the darker the more, relative to the largest."""
-    names = list(dict.fromkeys(name for cell in cells for name in cell.between))
-    at = {name: i for i, name in enumerate(names)}
-    top = max((cell.nats for cell in cells if math.isfinite(cell.nats)), default=0.0)
-    parts = []
-    for name, i in at.items():
-        middle = NAME + (i + 0.5) * CELL
-        short = shorten(name, 15)
-        parts.append(el("text", {"x": middle, "y": 18.0, "text-anchor": "middle"}, short))
-        y = 30.0 + (i + 0.5) * ROW + 4
-        parts.append(el("text", {"x": NAME - 10, "y": y, "text-anchor": "end"}, short))
-    for cell in cells:
-        a, b = (at[name] for name in cell.between)
-        for row, column in ((a, b), (b, a)):
-            parts.append(_cell(cell, NAME + column * CELL, 30.0 + row * ROW, top))
-    width, height = NAME + CELL * len(names) + 8, 38.0 + ROW * len(names)
-    size = {"viewBox": f"0 0 {width:g} {height:g}", "width": width, "height": height}
-    told = "; ".join(f"{c.between[0]} and {c.between[1]}: {words.nats(c.nats)}" for c in cells)
-    return el(
-        "svg", {"class": "heat", "role": "img", "aria-label": f"Nats. {told}", **size}, *parts
-    )
-
-
-def _cell(cell: Shared, x: float, y: float, top: float) -> Markup:
-    share = max(0.0, cell.nats) / top if top > 0 and math.isfinite(cell.nats) else 0.0
-    low, high = cell.interval
-    middle = {"x": x + CELL / 2, "text-anchor": "middle"}
-    box = {"x": x + 2, "y": y + 2, "width": CELL - 4, "height": ROW - 4, "rx": 6}
-    return el(
-        "g",
-        {"class": "dark" if share > 0.55 else None},
-        el("rect", {**box, "fill-opacity": 0.08 + 0.87 * share}),
-        el("text", {**middle, "y": y + 28, "class": "name"}, words.nats(cell.nats)),
-        el("text", {**middle, "y": y + 45}, f"{words.nats(low)} to {words.nats(high)}"),
-    )
+def _cells(found: Sequence[Shared]) -> list[heat.Cell]:
+    """Both halves of a symmetric matrix; the darker the more, relative to the largest."""
+    top = max((cell.nats for cell in found if math.isfinite(cell.nats)), default=0.0)
+    names = list(dict.fromkeys(name for cell in found for name in cell.between))
+    cells = {}
+    for cell in found:
+        low, high = (words.nats(end) for end in cell.interval)
+        for row, column in (cell.between, cell.between[::-1]):
+            cells[row, column] = heat.Cell(
+                row=row,
+                column=column,
+                share=cell.nats / top if top > 0 and math.isfinite(cell.nats) else 0.0,
+                value=words.nats(cell.nats),
+                below=f"{low} to {high}",
+                told=f"{row} and {column}: {words.nats(cell.nats)} nats",
+            )
+    places = [(a, b) for a in names for b in names if (a, b) in cells]
+    return [cells[place] for place in places]
 
 
 def gallery(neighbours: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
