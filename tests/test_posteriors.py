@@ -23,6 +23,7 @@ from infomax.posteriors import (
     fit,
     soft_clamp,
 )
+from infomax.posteriors.fitting import ascend
 
 HEADS = {
     "gaussian": lambda: GaussianHead(3, hidden=(16,)),
@@ -276,3 +277,19 @@ def test_bad_requests_say_what_to_do():
         MixtureMarginal(2, components=3).start(torch.randn(5, 2))
     with pytest.raises(InfomaxError, match="twenty samples"):
         fit(GaussianMarginal(2), torch.randn(5, 2))
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.5])
+def test_climbing_ends_in_the_best_state_it_saw_even_if_it_runs_away(rate):
+    at = torch.nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        at.weight.fill_(2.0)
+
+    def height():
+        return -(at.weight - 3).square().mean()
+
+    optimizer = torch.optim.SGD(at.parameters(), lr=rate)
+    steady = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    best = ascend(at, height, height, optimizer, steady, steps=40, every=1)
+    assert height().item() == pytest.approx(best) and best >= -1.0
+    assert (best > -1e-3) == (rate < 1)
