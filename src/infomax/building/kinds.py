@@ -26,8 +26,9 @@ ENCODERS = {
     "mlp": encoders.MLP,
     "pool": encoders.Pool,
     "series": encoders.Series,
-    "waveform": encoders.Waveform,
     "resnet": encoders.ResNet,
+    "transformer": encoders.Transformer,
+    "waveform": encoders.Waveform,
 }
 AUGMENTATIONS = {
     "blur": augment.blur,

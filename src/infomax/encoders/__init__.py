@@ -9,5 +9,17 @@ from infomax.encoders.mlp import MLP
 from infomax.encoders.resnet import ResNet
 from infomax.encoders.sequence import GRU, Pool, Series
 from infomax.encoders.sound import LogMel, Waveform
+from infomax.encoders.transformer import Transformer
 
-__all__ = ["GRU", "MLP", "Bag", "ConvNet", "LogMel", "Pool", "ResNet", "Series", "Waveform"]
+__all__ = [
+    "GRU",
+    "MLP",
+    "Bag",
+    "ConvNet",
+    "LogMel",
+    "Pool",
+    "ResNet",
+    "Series",
+    "Transformer",
+    "Waveform",
+]

@@ -170,6 +170,4 @@ class Series(Pyramid):
 def at_least_one(stages: int) -> None:
     """Refuse an encoder without stages."""
     if stages < 1:
-        raise InfomaxError(
-            wanted="one stage or more", got=f"stages: {stages}", fix="set stages to 2 or 3"
-        )
+        raise InfomaxError(wanted="one stage or more", got=f"{stages}", fix="set it to 2 or 3")
