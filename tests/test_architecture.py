@@ -16,6 +16,7 @@ FLOORS = [
     ["engine"],
     ["diagnostics", "estimation"],
     ["evaluation", "report"],
+    ["comparison"],
     ["console", "runs"],
     ["cli"],
     ["__main__", "__init__"],

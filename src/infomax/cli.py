@@ -144,6 +144,37 @@ def report(run: Run) -> None:
 
 
 @app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.")],
+    out: Annotated[Path | None, typer.Option(help="Write the page FILE.html as well.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Put runs side by side: nats, probes, retrieval, profiles, and what differs in the recipes.
+
+    [dim]infomax compare runs/simclr runs/dim-local --out compare.html[/dim]
+    """
+    from infomax import comparison, console
+    from infomax._errors import InfomaxError
+    from infomax.records import dumps
+
+    if out is not None and (out.suffix != ".html" or not out.resolve().parent.is_dir()):
+        raise InfomaxError(
+            wanted="--out FILE.html in a folder that exists",
+            got=str(out),
+            fix="name a page, in a folder that exists",
+        )
+    runs = comparison.read(folders)
+    if json:
+        sys.stdout.write(dumps(comparison.told(runs), indent=2) + "\n")
+    else:
+        console.compared(runs)
+    if out is not None:
+        comparison.write(runs, out)
+        if not json:
+            console.line(f"page: {out}")
+
+
+@app.command()
 def estimate(
     x: Annotated[str, typer.Argument(help="FILE.npy, FILE.npz:key, FILE.csv:col,col, .parquet.")],
     y: Annotated[str, typer.Argument(help="The paired rows, likewise.")],

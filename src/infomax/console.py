@@ -8,8 +8,10 @@ from types import TracebackType
 
 from rich import progress as bars
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from infomax import comparison
 from infomax.recipe import Recipe
 from infomax.records import Probe, Results, Retrieval, Term
 
@@ -144,6 +146,41 @@ def table(results: Results) -> None:
     skipped = results.data.get("skipped")
     if isinstance(skipped, list) and skipped:
         line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")
+
+
+def compared(runs: Sequence[comparison.Run]) -> None:
+    """Print runs side by side: warnings, every number, what differs in the recipes."""
+    for words in comparison.warnings(runs):
+        line(words)
+    listing = Table(title="Runs side by side (95 % intervals)", title_justify="left")
+    listing.add_column("", overflow="fold")
+    for run in runs:
+        listing.add_column(run.name, overflow="fold")
+    group = ""
+    for row in comparison.rows(runs):
+        if row.group != group:
+            listing.add_section()
+            listing.add_row(f"[bold]{row.group}[/bold]")
+            group = row.group
+        cells = []
+        for place, cell in enumerate(row.cells):
+            text = "-" if cell is None else escape(cell.text)
+            text = f"[bold]{text}[/bold]" if row.best == place else text
+            below = escape(cell.below) if cell and cell.below else ""
+            cells.append(f"{text}\n[dim]{below}[/dim]" if below else text)
+        listing.add_row(escape(row.name), *cells)
+    out.print(listing)
+    told = comparison.finding(comparison.points(runs))
+    if told:
+        line(told)
+    differing = comparison.differences(runs)
+    if differing:
+        keys = Table(title="What differs in the recipes", title_justify="left")
+        for name in ("key", *(run.name for run in runs)):
+            keys.add_column(name, overflow="fold")
+        for difference in differing:
+            keys.add_row(*map(escape, (difference.key, *difference.values)))
+        out.print(keys)
 
 
 _SIDES = ("majority", "raw", "pca", "cca", "untrained", "learned")

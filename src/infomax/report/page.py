@@ -7,13 +7,16 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from infomax.records import Term, dumps
 from infomax.report import atlas, curves, found, graph, known, panels, schematic, words
 from infomax.report.folder import Folder, read
+
+if TYPE_CHECKING:
+    import jinja2
 
 COLORS = 8  # --c0 … --c7 in page.css
 HERE = Path(__file__).parent
@@ -41,16 +44,27 @@ def write(run: Path) -> Path:
 
 def render(folder: Folder) -> str:
     """Give the whole page of a run as text."""
+    page: str = environment(HERE).get_template("page.html").render(_context(folder))
+    return page
+
+
+def looks() -> Markup:
+    """The style sheet of every page."""
+    return Markup((HERE / "page.css").read_text(encoding="utf-8"))
+
+
+def environment(templates: Path) -> jinja2.Environment:
+    """What makes a page of the templates in a folder; every text is escaped."""
     import jinja2
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        loader=jinja2.FileSystemLoader(HERE),
+        loader=jinja2.FileSystemLoader(templates),
     )
-    environment.globals.update(
+    made.globals.update(
         nats=words.nats,
         with_error=words.with_error,
         percent=words.percent,
@@ -58,7 +72,7 @@ def render(folder: Folder) -> str:
         sign=words.SIGN,
         side=words.SIDES,
     )
-    return environment.get_template("page.html").render(_context(folder))
+    return made
 
 
 def _context(folder: Folder) -> dict[str, Any]:
@@ -68,7 +82,7 @@ def _context(folder: Folder) -> dict[str, Any]:
     data = results.data if results else {}
     map_data = atlas.payload(folder.atlas) if folder.atlas else None
     return {
-        "css": Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        "css": looks(),
         "js": Markup((HERE / "page.js").read_text(encoding="utf-8")),
         "folder": folder,
         "results": results,
