@@ -1,4 +1,4 @@
-"""How much should views share? Nats of the main edge against what a probe reads, one point a run."""
+"""How much should views share? Nats of the main edge against a probe, one point a run."""
 
 from __future__ import annotations
 
