@@ -7,25 +7,30 @@ import math
 import pytest
 import yaml
 
+from browser import browse, needs_browser
 from infomax import comparison
 from infomax._errors import InfomaxError
 from infomax.cli import main
 from infomax.comparison import curve
 from infomax.records import Held, Probe, Profile, Results, Term, write_json_atomic
-from test_report import BROWSER, FLAGS, browse, make
-
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+from test_report import make
 
 
 def run(
-    folder, nats=2.0, accuracy=0.8, stderr=0.01, side="lower", data="d1", recipe=None, **changes
+    folder,
+    nats=2.0,
+    accuracy=0.8,
+    stderr=0.01,
+    side="lower",
+    bound="infonce",
+    data="d1",
+    recipe=None,
+    **changes,
 ):
     folder.mkdir(parents=True)
     recipe = recipe or {"name": "r", "views": {"a": {"signal": "x"}}, "train": {"epochs": 5}}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
-    term = Term(
-        between=("a", "b"), bound="infonce", side=side, nats=nats, stderr=0.05, contexts=100
-    )
+    term = Term(between=("a", "b"), bound=bound, side=side, nats=nats, stderr=0.05, contexts=100)
     probe = Probe(
         view="a", label="kind", metric="accuracy", learned=accuracy, stderr=stderr, raw=0.5
     )
@@ -44,7 +49,7 @@ def run(
 
 
 def rows(*folders):
-    return {row.name: row for row in comparison.rows(comparison.read(folders))}
+    return {row.name: row for row in comparison.compare(folders).rows}
 
 
 def test_a_lead_beyond_error_is_marked_and_a_tie_is_not(tmp_path):
@@ -53,10 +58,10 @@ def test_a_lead_beyond_error_is_marked_and_a_tie_is_not(tmp_path):
     assert rows(a, b)[name].best == 1  # 0.04 > 2 * sqrt(2) * 0.01
     c = run(tmp_path / "c", accuracy=0.82)
     assert rows(a, c)[name].best is None  # 0.02 is within it
-    assert rows(a, c)["main edge"].best is None
+    assert rows(a, c)["a ↔ b"].best is None
     d = run(tmp_path / "d", nats=9.0)
-    assert rows(a, d)["main edge"].best is None  # more nats are not better
-    assert [cell.text for cell in rows(a, d)["main edge"].cells] == [
+    assert rows(a, d)["a ↔ b"].best is None  # more nats are not better
+    assert [cell.text for cell in rows(a, d)["a ↔ b"].cells] == [
         "≥ 2.00 ± 0.05",
         "≥ 9.00 ± 0.05",
     ]
@@ -78,9 +83,8 @@ def test_the_profile_is_that_of_the_output(tmp_path):
 )
 def test_what_is_not_fair_is_said_and_nothing_else(tmp_path, change, said):
     a = run(tmp_path / "a")
-    same = comparison.read([a, run(tmp_path / "b")])
-    assert comparison.warnings(same) == []
-    found = comparison.warnings(comparison.read([a, run(tmp_path / "c", **change)]))
+    assert comparison.compare([a, run(tmp_path / "b")]).warnings == []
+    found = comparison.compare([a, run(tmp_path / "c", **change)]).warnings
     assert len(found) == 1
     assert said in found[0]
 
@@ -88,7 +92,7 @@ def test_what_is_not_fair_is_said_and_nothing_else(tmp_path, change, said):
 def test_only_what_differs_in_the_recipes_is_shown_and_a_missing_part_is_one_key(tmp_path):
     other = {"name": "r", "views": {"a": {"signal": "x"}, "b": {"of": "a", "half": "top"}}}
     a, b = run(tmp_path / "a"), run(tmp_path / "b", recipe={**other, "train": {"epochs": 9}})
-    found = comparison.differences(comparison.read([a, b]))
+    found = comparison.compare([a, b]).differences
     assert [(d.key, d.values) for d in found] == [
         ("views.b", ("–", "{of: a, half: top}")),
         ("train.epochs", ("5", "9")),
@@ -99,9 +103,9 @@ def test_only_what_differs_in_the_recipes_is_shown_and_a_missing_part_is_one_key
     ("accuracies", "said"),
     [
         ((0.5, 0.8, 0.6), "neither where"),
-        ((0.5, 0.6, 0.8), "share most;"),
-        ((0.8, 0.6, 0.5), "share least;"),
-        ((0.8, 0.6, 0.8), "share little and"),
+        ((0.5, 0.6, 0.8), "to share most;"),
+        ((0.8, 0.6, 0.5), "to share least;"),
+        ((0.8, 0.6, 0.8), "little and much"),
         ((0.8, 0.801, 0.8), "no more than their errors"),
     ],
 )
@@ -109,20 +113,53 @@ def test_the_curve_of_nats_and_probes_says_what_it_shows(tmp_path, accuracies, s
     folders = [
         run(tmp_path / str(i), nats=3.0 - i, accuracy=a) for i, a in enumerate(accuracies[::-1])
     ]
-    found = comparison.points(comparison.read(folders))
-    assert [point.nats for point in found] == [1.0, 2.0, 3.0]
-    assert said in comparison.finding(found)
+    found = comparison.compare(folders)
+    assert [point.nats.value for point in found.points] == [1.0, 2.0, 3.0]
+    assert said in found.finding
 
 
-def test_values_of_two_sides_make_no_curve(tmp_path):
-    folders = [run(tmp_path / "a"), run(tmp_path / "b", side="upper")]
-    assert comparison.points(comparison.read(folders)) == []
+@pytest.mark.parametrize("change", [{"side": "upper", "bound": "rate"}, {"bound": "js"}])
+def test_values_of_two_bounds_make_no_curve(tmp_path, change):
+    found = comparison.compare([run(tmp_path / "a"), run(tmp_path / "b", **change)])
+    assert not found.points
+    assert found.finding == ""
+
+
+def test_every_edge_of_every_run_has_a_row_and_none_hides_another(tmp_path):
+    def edges(*kinds):
+        shared = {"side": "lower", "stderr": 0.1, "contexts": 9}
+        return [
+            Term(between=ends, bound=bound, nats=nats, positions=ahead, **shared)
+            for ends, bound, nats, ahead in kinds
+        ]
+
+    one = edges((("a", "b"), "infonce", 1.0, "all"))
+    more = edges(
+        (("a", "b"), "infonce", 2.0, "all"),
+        (("a", "b"), "nwj", 3.0, "all"),
+        (("a", "c"), "infonce", 4.0, 2),
+        (("a", "c"), "infonce", 5.0, 4),
+    )
+    found = comparison.compare([run(tmp_path / "x", terms=one), run(tmp_path / "y", terms=more)])
+    nats = [row for row in found.rows if row.group == "Nats, held out"]
+    assert [[cell and cell.value for cell in row.cells] for row in nats] == [
+        [1.0, 2.0], [None, 3.0], [None, 4.0], [None, 5.0]
+    ]  # fmt: skip
+    assert [row.name for row in nats][2:] == ["a ↔ c, 2 ahead", "a ↔ c, 4 ahead"]
+
+
+def test_main_edges_that_differ_stand_side_by_side(tmp_path):
+    other = Term(between=("c", "d"), bound="js", side="lower", nats=1.0, contexts=9)
+    found = comparison.compare([run(tmp_path / "a"), run(tmp_path / "b", terms=[other])])
+    first = found.rows[0]
+    assert first.name == "main edge"
+    assert [cell.value for cell in first.cells] == [2.0, 1.0]
+    assert first.cells[1].below.startswith("c ↔ d: js")
 
 
 def test_every_point_is_drawn_where_it_belongs(tmp_path):
     folders = [run(tmp_path / f"r{i}", nats=i, accuracy=0.5 + 0.1 * i) for i in range(3)]
-    found = comparison.points(comparison.read(folders))
-    drawing = str(curve.draw(found))
+    drawing = str(curve.draw(comparison.compare(folders).points))
     places = [
         (float(part.split('cx="')[1].split('"')[0]), float(part.split('cy="')[1].split('"')[0]))
         for part in drawing.split("<circle")[1:]
@@ -136,9 +173,9 @@ def test_every_point_is_drawn_where_it_belongs(tmp_path):
 
 def test_names_are_unique_and_one_run_twice_is_one(tmp_path):
     a, b = run(tmp_path / "one" / "x"), run(tmp_path / "two" / "x")
-    assert [r.name for r in comparison.read([a, b])] == ["one/x", "two/x"]
+    assert [r.name for r in comparison.compare([a, b]).runs] == ["one/x", "two/x"]
     with pytest.raises(InfomaxError, match="two or more"):
-        comparison.read([a, a])
+        comparison.compare([a, a])
 
 
 def test_the_command_prints_a_table_json_or_a_page(tmp_path, monkeypatch, capsys):
@@ -161,29 +198,33 @@ def test_the_command_prints_a_table_json_or_a_page(tmp_path, monkeypatch, capsys
     assert any(row["best"] == 1 for row in found["rows"])
 
 
-@pytest.mark.parametrize("wrong", ["alone", "nowhere", "damaged", "picture"])
+@pytest.mark.parametrize("wrong", ["alone", "nowhere", "damaged", "picture", "folder"])
 def test_bad_input_is_one_message_and_exit_2(tmp_path, monkeypatch, capsys, wrong):
     a, b = run(tmp_path / "a"), run(tmp_path / "b")
     (b / "results.json").write_text("{" if wrong == "damaged" else (b / "results.json").read_text())
+    (tmp_path / "x.html").mkdir()
     asked = {
         "alone": [str(a)],
         "nowhere": [str(a), str(tmp_path / "no")],
         "damaged": [str(a), str(b)],
         "picture": [str(a), str(b), "--out", str(tmp_path / "x.png")],
+        "folder": [str(a), str(b), "--out", str(tmp_path / "x.html")],
     }[wrong]
     monkeypatch.setattr("sys.argv", ["infomax", "compare", *asked])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "wanted" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "wanted" in said
+    assert ("FILE.html" in said) == (wrong in ("picture", "folder"))
 
 
 @needs_browser
 @pytest.mark.parametrize("width", [1200, 390])
 def test_in_chromium_the_page_fits_and_asks_for_nothing(tmp_path, width):
-    assert FLAGS
     folders = [make(tmp_path / name) for name in ("one", "two", "three")]
-    page = comparison.write(comparison.read(folders), tmp_path / "page.html")
+    page = tmp_path / "page.html"
+    comparison.write(comparison.compare(folders), page)
     source = page.read_text()
     assert "http" not in source.replace("http-equiv", "").replace("http://www.w3.org", "")
     probe = (

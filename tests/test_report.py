@@ -5,14 +5,13 @@ import json
 import math
 import os
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import yaml
 
+from browser import browse, needs_browser
 from infomax import InfomaxError
 from infomax.records import (
     Metric,
@@ -396,18 +395,6 @@ def test_brackets_in_one_lane_do_not_touch_and_labels_do_not_overlap():
 
 # ---------------------------------------------------------------- a real browser
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--force-device-scale-factor=1", "--virtual-time-budget=4000",
-    "--enable-logging=stderr",
-]  # fmt: skip
-
 # Runs after the page's own script: moves a pointer over the map and a curve, presses keys, and
 # leaves what it saw in the title's data attributes.
 PROBE = """<script>
@@ -451,19 +438,6 @@ addEventListener("load", () => setTimeout(() => {
   seen.opened = performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd;
 }, 500));
 </script></body>"""
-
-
-def browse(path, home, *flags):
-    """Open a page in a fresh browser; gives what it wrote, and its console's errors."""
-    done = subprocess.run(
-        [BROWSER, *FLAGS, f"--user-data-dir={home}", *flags, path.as_uri()],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return done.stdout, console
 
 
 @needs_browser

@@ -546,7 +546,7 @@ def test_predictive_coding_runs_from_recipe_to_results(folder):
     chosen = recipe.check(coding(folder), "here")
     said = []
     results = runs.train(chosen, folder.parent / "cpc", note=said.append)
-    assert [t.positions for t in results.terms] == ["1", "3"]
+    assert [t.positions for t in results.terms] == [1, 3]
     assert all(t.ceiling > math.log(8) and t.nats < t.ceiling for t in results.terms)
     assert results.representation.dimension == 16
     assert not said

@@ -117,20 +117,14 @@ def embed(
 ) -> None:
     """Write one view of every context as an array (.npy) or a table (.parquet)."""
     from infomax import console, runs
-    from infomax._errors import InfomaxError
+    from infomax.records import check_target, writing
 
-    if out.suffix not in (".npy", ".parquet"):
-        raise InfomaxError(
-            wanted="--out FILE.npy or FILE.parquet", got=str(out), fix="choose one of the two"
-        )
-    if not out.resolve().parent.is_dir():
-        raise InfomaxError(
-            wanted="--out in a folder that exists", got=str(out), fix="make the folder first"
-        )
+    check_target(out, "--out", ".npy", ".parquet")
     with console.Progress() as progress:
         progress.say("embedding")
         array, contexts = runs.embed(run, data, view, allow_code=allow_code)
-    runs.write_array(array, contexts, out)
+    with writing(out):
+        runs.write_array(array, contexts, out)
     console.line(f"wrote {' x '.join(map(str, array.shape))} to {out}")
 
 
@@ -154,24 +148,19 @@ def compare(
     [dim]infomax compare runs/simclr runs/dim-local --out compare.html[/dim]
     """
     from infomax import comparison, console
-    from infomax._errors import InfomaxError
-    from infomax.records import dumps
+    from infomax.records import check_target, dumps
 
-    if out is not None and (out.suffix != ".html" or not out.resolve().parent.is_dir()):
-        raise InfomaxError(
-            wanted="--out FILE.html in a folder that exists",
-            got=str(out),
-            fix="name a page, in a folder that exists",
-        )
-    runs = comparison.read(folders)
-    if json:
-        sys.stdout.write(dumps(comparison.told(runs), indent=2) + "\n")
-    else:
-        console.compared(runs)
     if out is not None:
-        comparison.write(runs, out)
-        if not json:
-            console.line(f"page: {out}")
+        check_target(out, "--out", ".html")
+    found = comparison.compare(folders)
+    if out is not None:
+        comparison.write(found, out)
+    if json:
+        sys.stdout.write(dumps(found.to_json(), indent=2) + "\n")
+        return
+    console.compared(found)
+    if out is not None:
+        console.line(f"page: {out}")
 
 
 @app.command()

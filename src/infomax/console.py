@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infomax import comparison
+from infomax.comparison import Comparison
 from infomax.recipe import Recipe
 from infomax.records import Probe, Results, Retrieval, Term
 
@@ -148,16 +148,16 @@ def table(results: Results) -> None:
         line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")
 
 
-def compared(runs: Sequence[comparison.Run]) -> None:
+def compared(found: Comparison) -> None:
     """Print runs side by side: warnings, every number, what differs in the recipes."""
-    for words in comparison.warnings(runs):
+    for words in found.warnings:
         line(words)
     listing = Table(title="Runs side by side (95 % intervals)", title_justify="left")
     listing.add_column("", overflow="fold")
-    for run in runs:
+    for run in found.runs:
         listing.add_column(run.name, overflow="fold")
     group = ""
-    for row in comparison.rows(runs):
+    for row in found.rows:
         if row.group != group:
             listing.add_section()
             listing.add_row(f"[bold]{row.group}[/bold]")
@@ -170,15 +170,14 @@ def compared(runs: Sequence[comparison.Run]) -> None:
             cells.append(f"{text}\n[dim]{below}[/dim]" if below else text)
         listing.add_row(escape(row.name), *cells)
     out.print(listing)
-    told = comparison.finding(comparison.points(runs))
-    if told:
-        line(told)
-    differing = comparison.differences(runs)
-    if differing:
+    line(found.headline)
+    if found.finding:
+        line(found.finding)
+    if found.differences:
         keys = Table(title="What differs in the recipes", title_justify="left")
-        for name in ("key", *(run.name for run in runs)):
+        for name in ("key", *(run.name for run in found.runs)):
             keys.add_column(name, overflow="fold")
-        for difference in differing:
+        for difference in found.differences:
             keys.add_row(*map(escape, (difference.key, *difference.values)))
         out.print(keys)
 

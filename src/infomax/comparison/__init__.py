@@ -3,24 +3,7 @@
 Records in, rows out; the page and the terminal only draw them.
 """
 
-from infomax.comparison.curve import Point, finding, points
-from infomax.comparison.page import render, told, write
-from infomax.comparison.rows import Cell, Row, rows
-from infomax.comparison.sides import Difference, Run, differences, read, warnings
+from infomax.comparison.page import render, write
+from infomax.comparison.whole import Comparison, compare
 
-__all__ = [
-    "Cell",
-    "Difference",
-    "Point",
-    "Row",
-    "Run",
-    "differences",
-    "finding",
-    "points",
-    "read",
-    "render",
-    "rows",
-    "told",
-    "warnings",
-    "write",
-]
+__all__ = ["Comparison", "compare", "render", "write"]

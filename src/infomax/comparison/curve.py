@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from infomax.comparison.rows import around
+from infomax.comparison.rows import Cell, above, accuracy_cell, main_edge, nats_cell
 from infomax.comparison.sides import Run
-from infomax.records import Probe
+from infomax.records import Probe, Results, Side
 from infomax.report import words
-from infomax.report.svg import el, ticks
+from infomax.report.svg import el, shorten, ticks
 
-WIDTH, HEIGHT = 640.0, 400.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 26.0, 20.0, 50.0
+WIDTH, HEIGHT = 480.0, 320.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 20.0, 30.0, 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One run: nats its views share and accuracy of its probe, each with its 95 % interval."""
+    """One run: nats its views share, accuracy of its probe, and what the two are."""
 
     name: str
-    nats: float
-    nats_interval: tuple[float, float]
-    accuracy: float
-    accuracy_interval: tuple[float, float]
+    nats: Cell
+    accuracy: Cell
+    bound: str
+    side: Side
     probe: str
-    side: str
     saturated: bool
 
 
@@ -36,41 +35,42 @@ def points(runs: Sequence[Run]) -> list[Point]:
     """The runs that have both, fewest nats first.
 
     The probe is linear, with all labels, of the first label that all of them have. Empty where
-    fewer than two have both, or where their nats are not of one side.
+    fewer than two have both, or where their nats are not by one bound: they are not comparable.
 
     Source: Tian et al. 2020, What makes for good views (arXiv:2005.10243), figure 1.
     """
-    found: list[tuple[Run, dict[str, Probe]]] = []
-    for run in runs:
-        probes = run.results.probes if run.results else ()
-        linear = [p for p in probes if p.metric == "accuracy" and p.labels_used == "all"]
-        if linear:
-            found.append((run, {probe.label: probe for probe in reversed(linear)}))
-    common = (
-        [label for label in found[0][1] if all(label in own for _, own in found)] if found else []
-    )
-    if not common:
+    done = [(run.name, run.results) for run in runs if run.results]
+    found = [(name, results, _linear(results)) for name, results in done]
+    found = [entry for entry in found if entry[2]]
+    label = next((n for _, _, p in found[:1] for n in p if all(n in q for *_, q in found)), None)
+    if label is None:
         return []
     out = []
-    for run, probes_of in found:
-        probe, term = probes_of[common[0]], words.main(run.results.terms) if run.results else None
-        if term is None or not math.isfinite(term.nats) or not math.isfinite(probe.learned):
+    for name, results, probes in found:
+        main = main_edge(results)
+        if main is None or not math.isfinite(main[1].nats):
             continue
+        term = main[1]
         out.append(
             Point(
-                name=run.name,
-                nats=term.nats,
-                nats_interval=around(term.nats, term.stderr),
-                accuracy=probe.learned,
-                accuracy_interval=around(probe.learned, words.probe_error(probe, probe.contexts)),
-                probe=f"{probe.label}, linear, all labels",
+                name=name,
+                nats=nats_cell(term),
+                accuracy=accuracy_cell(probes[label]),
+                bound=term.bound,
                 side=term.side,
+                probe=f"{label}, linear, all labels",
                 saturated=term.verdict == "saturated",
             )
         )
-    if len(out) < 2 or len({point.side for point in out}) > 1:
+    if len(out) < 2 or len({point.bound for point in out}) > 1:
         return []
-    return sorted(out, key=lambda point: point.nats)
+    return sorted(out, key=lambda point: point.nats.value)
+
+
+def _linear(results: Results) -> dict[str, Probe]:
+    """The linear probe with all labels of each label, of the first view that has one."""
+    linear = [p for p in results.probes if p.metric == "accuracy" and p.labels_used == "all"]
+    return {p.label: p for p in reversed(linear) if math.isfinite(p.learned)}
 
 
 def differ_in_views(runs: Sequence[Run]) -> bool:
@@ -81,38 +81,26 @@ def differ_in_views(runs: Sequence[Run]) -> bool:
 
 def finding(found: Sequence[Point]) -> str:
     """One sentence: where the best probe lies on the way from few nats to many, if anywhere."""
-    if len(found) < 2:
+    if not found:
         return ""
-    best = max(found, key=lambda point: point.accuracy)
-    others = [point for point in found if not _clearly_below(point, best)]
-    if len(others) == len(found):
-        return "The probes differ by no more than their errors, however much the views share."
-    told = f"The best probe ({best.name}, {words.percent(best.accuracy)})"
-    first, last = found[0] in others, found[-1] in others
-    if len(found) > 2 and not first and not last:
-        return f"{told} is neither where views share most nor where they share least."
-    if last and not first:
-        return (
-            f"{told} is among the runs whose views share most; those that share least are below it."
-        )
-    if first and not last:
-        return (
-            f"{told} is among the runs whose views share least; those that share most are below it."
-        )
-    return f"{told} is reached by views that share little and by views that share much."
-
-
-def _clearly_below(point: Point, best: Point) -> bool:
-    errors = [(p.accuracy_interval[1] - p.accuracy_interval[0]) / 3.92 for p in (point, best)]
-    return best.accuracy - point.accuracy > 2 * math.hypot(*errors)
+    best = max(found, key=lambda point: point.accuracy.value)
+    near = [not above(best.accuracy, point.accuracy) for point in found]
+    if all(near):
+        return "The probes differ by no more than their errors, however much is shown to be shared."
+    told = f"The best probe ({best.name}, {words.percent(best.accuracy.value)})"
+    where = {
+        (False, False): "is neither where views are shown to share most nor where least",
+        (False, True): "is among the runs whose views are shown to share most; the least is below",
+        (True, False): "is among the runs whose views are shown to share least; the most is below",
+        (True, True): "is reached by views that are shown to share little and much alike",
+    }
+    return f"{told} {where[near[0], near[-1]]}."
 
 
 def draw(found: Sequence[Point]) -> Markup:
     """Draw the points with their intervals, each with its name."""
-    xs = [v for p in found for v in (p.nats, *p.nats_interval) if math.isfinite(v)]
-    ys = [v for p in found for v in (p.accuracy, *p.accuracy_interval) if math.isfinite(v)]
-    x_low, x_high = _room(xs)
-    y_low, y_high = _room(ys)
+    x_low, x_high = _room([point.nats for point in found])
+    y_low, y_high = _room([point.accuracy for point in found])
 
     def x(value: float) -> float:
         return LEFT + (value - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
@@ -135,44 +123,44 @@ def draw(found: Sequence[Point]) -> Markup:
         el("text", middle, f"nats that the views share ({sign}, {words.SIDES[found[0].side]})")
     )
     parts.append(el("text", {"x": 8, "y": TOP - 6}, f"%  {found[0].probe}"))
-    way = " ".join(f"{x(p.nats):.1f},{y(p.accuracy):.1f}" for p in found)
+    way = " ".join(f"{x(p.nats.value):.1f},{y(p.accuracy.value):.1f}" for p in found)
     parts.append(el("polyline", {"class": "train", "points": way}))
     for point in found:
         parts.append(_mark(point, x, y))
-    told = "; ".join(f"{p.name}: {p.nats:.2f} nats, {words.percent(p.accuracy)}" for p in found)
+    told = "; ".join(map(_told, found))
     size = {"viewBox": f"0 0 {WIDTH:g} {HEIGHT:g}", "role": "img", "aria-label": told}
     return el("svg", {"class": "curve", "style": "--c:var(--c0)", **size}, *parts)
 
 
-def _room(values: Sequence[float]) -> tuple[float, float]:
+def _room(cells: Sequence[Cell]) -> tuple[float, float]:
+    values = [v for c in cells for v in (c.value, c.low, c.high) if math.isfinite(v)]
     low, high = min(values), max(values)
     margin = 0.12 * (high - low) or 0.05 * abs(high) or 0.05
     return low - margin, high + margin
 
 
-def _mark(point: Point, x: object, y: object) -> Markup:
-    assert callable(x)
-    assert callable(y)
-    at, up = x(point.nats), y(point.accuracy)
+def _told(point: Point) -> str:
+    return f"{point.name}: {point.nats.text} nats, {point.accuracy.text}"
+
+
+def _mark(point: Point, x: Callable[[float], float], y: Callable[[float], float]) -> Markup:
+    at, up = x(point.nats.value), y(point.accuracy.value)
     bars = []
-    if all(map(math.isfinite, point.accuracy_interval)):
-        low, high = map(y, point.accuracy_interval)
-        bars.append(el("line", {"class": "held-out", "x1": at, "x2": at, "y1": low, "y2": high}))
-    if all(map(math.isfinite, point.nats_interval)):
-        left, right = map(x, point.nats_interval)
-        bars.append(el("line", {"class": "held-out", "x1": left, "x2": right, "y1": up, "y2": up}))
-    last = at > WIDTH - 190
+    for cell, place in ((point.accuracy, y), (point.nats, x)):
+        if math.isfinite(cell.low) and math.isfinite(cell.high):
+            low, high = place(cell.low), place(cell.high)
+            ends = {"x1": at, "x2": at, "y1": low, "y2": high}
+            if place is x:
+                ends = {"x1": low, "x2": high, "y1": up, "y2": up}
+            bars.append(el("line", {"class": "held-out", **ends}))
+    last = at > WIDTH / 2
     name = {"x": at + (-9 if last else 9), "y": up - 9, "text-anchor": "end" if last else "start"}
-    told = f"{point.name}: {point.nats:.2f} nats, {words.percent(point.accuracy)}"
+    shown = point.name + (" (saturated)" if point.saturated else "")
     return el(
         "g",
         {},
-        el("title", {}, told),
+        el("title", {}, _told(point)),
         *bars,
         el("circle", {"cx": at, "cy": up, "r": 4.5}),
-        el(
-            "text",
-            {**name, "class": "name"},
-            point.name + (" (saturated)" if point.saturated else ""),
-        ),
+        el("text", {**name, "class": "name"}, shorten(shown, 30)),
     )

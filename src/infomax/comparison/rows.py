@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infomax.comparison.sides import Run
 from infomax.records import Held, Probe, Results, Retrieval, Term
-from infomax.report import words
+from infomax.report import curves, words
 
-Z95 = 1.959964
+Z95 = 1.96
 NATS, PROBES, RETRIEVAL = "Nats, held out", "Probes", "Retrieval"
 PROFILE, REST = "Nats about factors, at the output", "The representation"
 
@@ -43,21 +43,27 @@ class Row:
 
 
 def rows(runs: Sequence[Run]) -> list[Row]:
-    """Every number that at least one run has, in groups."""
+    """Every number that at least one run has, in groups.
+
+    Where the main edges are not the same they get a row of their own, before all edges.
+    """
     results = [run.results for run in runs]
-    out = [_row(NATS, "main edge", [_main(r) for r in results])]
-    out += _keyed(NATS, results, _terms)
-    out += _keyed(PROBES, results, _probes, leads=True)
-    out += _keyed(RETRIEVAL, results, _retrieval, leads=True)
-    out += _keyed(PROFILE, results, _profile)
-    out += _keyed(REST, results, _rest)
-    return [row for row in out if any(row.cells)]
+    edges = _keyed(NATS, results, _terms)
+    mains = [main_edge(r) for r in results]
+    if len({key for key, _ in filter(None, mains)}) > 1:
+        cells = [_named(main[1]) if main else None for main in mains]
+        edges = [Row(group=NATS, name="main edge", cells=tuple(cells)), *edges]
+    return [
+        *edges,
+        *_keyed(PROBES, results, _probes, leads=True),
+        *_keyed(RETRIEVAL, results, _retrieval, leads=True),
+        *_keyed(PROFILE, results, _profile),
+        *_keyed(REST, results, _rest),
+    ]
 
 
 def best(cells: Sequence[Cell | None]) -> int | None:
-    """The largest, if it leads the next by more than twice the error of their difference.
-
-    The runs share their test contexts, so that the true error is smaller: the mark is careful.
+    """The largest, if it is `above` the next.
 
     Example:
         >>> a, b = (Cell(value=v, low=v - 0.02, high=v + 0.02, text="") for v in (0.8, 0.7))
@@ -67,15 +73,18 @@ def best(cells: Sequence[Cell | None]) -> int | None:
     there = [(c.value, i, c) for i, c in enumerate(cells) if c and math.isfinite(c.value)]
     if len(there) < 2:
         return None
-    (_, first, top), (_, _, next_) = sorted(there, key=lambda entry: -entry[0])[:2]
-    errors = [(c.high - c.low) / (2 * Z95) for c in (top, next_)]
-    if not all(map(math.isfinite, errors)):
-        return None
-    return first if top.value - next_.value > 2 * math.hypot(*errors) else None
+    (_, first, top), (_, _, other) = sorted(there, key=lambda entry: -entry[0])[:2]
+    return first if above(top, other) else None
 
 
-def _row(group: str, name: str, cells: Sequence[Cell | None], leads: bool = False) -> Row:
-    return Row(group=group, name=name, cells=tuple(cells), best=best(cells) if leads else None)
+def above(one: Cell, other: Cell) -> bool:
+    """Whether one value is larger by more than twice the error of their difference.
+
+    The errors are added as if independent; runs share their test contexts, so that the true error
+    is smaller: the claim is careful. Where an error is not known nothing is claimed.
+    """
+    error = math.hypot(*((cell.high - cell.low) / (2 * Z95) for cell in (one, other)))
+    return one.value - other.value > 2 * error
 
 
 def _keyed(
@@ -89,10 +98,12 @@ def _keyed(
     found = [of(r) if r else {} for r in results]
     names = {key: name for each in reversed(found) for key, (name, _) in each.items()}
     keys = dict.fromkeys(key for each in found for key in each)
-    return [
-        _row(group, names[key], [each[key][1] if key in each else None for each in found], leads)
-        for key in keys
-    ]
+    out = []
+    for key in keys:
+        cells = tuple(each[key][1] if key in each else None for each in found)
+        lead = best(cells) if leads else None
+        out.append(Row(group=group, name=names[key], cells=cells, best=lead))
+    return out
 
 
 def around(value: float, stderr: float | None) -> tuple[float, float]:
@@ -102,7 +113,8 @@ def around(value: float, stderr: float | None) -> tuple[float, float]:
     return value - Z95 * stderr, value + Z95 * stderr
 
 
-def _nats(term: Term) -> Cell:
+def nats_cell(term: Term) -> Cell:
+    """The value of an edge with its side, and its bound, ceiling and verdict below."""
     low, high = around(term.nats, term.stderr)
     ceiling = "" if term.ceiling is None else f", ceiling {words.nats(term.ceiling)}"
     verdict = "" if term.verdict == "ok" else f", {term.verdict}"
@@ -111,28 +123,27 @@ def _nats(term: Term) -> Cell:
     return Cell(value=term.nats, low=low, high=high, text=text, below=below)
 
 
-def _main(results: Results | None) -> Cell | None:
-    term = words.main(results.terms) if results else None
-    if term is None:
-        return None
-    cell = _nats(term)
-    return Cell(
-        value=cell.value,
-        low=cell.low,
-        high=cell.high,
-        text=cell.text,
-        below=f"{' ↔ '.join(term.between)}: {cell.below}",
-    )
-
-
 def _terms(results: Results) -> Mapping[Hashable, tuple[str, Cell]]:
-    out: dict[Hashable, tuple[str, Cell]] = {}
-    for term in results.terms:
-        key = (tuple(term.between), term.given, term.positions, term.negatives, term.weight < 0)
-        ahead = f", {term.positions} ahead" if isinstance(term.positions, int) else ""
-        name = " ↔ ".join(term.between) + (f" given {term.given}" if term.given else "") + ahead
-        out.setdefault(key, (name + (", minimized" if term.weight < 0 else ""), _nats(term)))
-    return out if len(out) > 1 else {}  # a single edge is the main one
+    return {key: (_name(term), nats_cell(term)) for key, term in curves.keyed(results.terms)}
+
+
+def main_edge(results: Results | None) -> tuple[curves.Key, Term] | None:
+    """The edge that is spoken of first, and its key."""
+    term = words.main(results.terms) if results else None
+    if results is None or term is None:
+        return None
+    return next((key, own) for key, own in curves.keyed(results.terms) if own is term)
+
+
+def _named(term: Term) -> Cell:
+    cell = nats_cell(term)
+    return replace(cell, below=f"{_name(term)}: {cell.below}")
+
+
+def _name(term: Term) -> str:
+    ahead = f", {term.positions} ahead" if isinstance(term.positions, int) else ""
+    given = f" given {term.given}" if term.given else ""
+    return " ↔ ".join(term.between) + given + ahead + (", minimized" if term.weight < 0 else "")
 
 
 def judged(results: Results) -> list[str]:
@@ -148,11 +159,12 @@ def _probes(results: Results) -> Mapping[Hashable, tuple[str, Cell]]:
         place = "" if len(views) == 1 else f"view {views.index(probe.view) + 1}: "
         classifier = words.method(probe).removeprefix("a ")
         name = f"{place}{probe.label}, {classifier}, {words.labels(probe)}"
-        out[key] = (name, _accuracy(probe))
+        out[key] = (name, accuracy_cell(probe))
     return out
 
 
-def _accuracy(probe: Probe) -> Cell:
+def accuracy_cell(probe: Probe) -> Cell:
+    """What a probe reads, and its view and baselines below."""
     low, high = around(probe.learned, words.probe_error(probe, probe.contexts))
     beside = [("raw", probe.raw), ("untrained", probe.untrained)]
     told = [f"{name} {words.percent(value)}" for name, value in beside if math.isfinite(value)]

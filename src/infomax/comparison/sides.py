@@ -82,10 +82,10 @@ def differences(runs: Sequence[Run]) -> list[Difference]:
 def _differ(key: str, values: Sequence[object], found: list[Difference]) -> None:
     if all(value == values[0] for value in values):
         return
-    if all(isinstance(value, Mapping) for value in values):
-        names = dict.fromkeys(name for value in values for name in value)  # type: ignore[attr-defined]
-        for name in names:
-            parts = [value.get(name, ABSENT) for value in values]  # type: ignore[attr-defined]
+    maps = [value for value in values if isinstance(value, Mapping)]
+    if len(maps) == len(values):
+        for name in dict.fromkeys(name for each in maps for name in each):
+            parts = [each.get(name, ABSENT) for each in maps]
             _differ(f"{key}.{name}" if key else str(name), parts, found)
         return
     lists = [value for value in values if isinstance(value, list)]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
 from infomax.encoders.sequence import Pool, at_least_one, masked
-from infomax.encoders.texts import strings
+from infomax.encoders.texts import as_bytes, from_bytes, strings
 from infomax.slices import lengths
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Attention(nn.Module):
         )
 
     def forward(self, value: Float[Tensor, "n t width"]) -> Float[Tensor, "n t width"]:
-        real = lengths(value)
-        longest = max(int(real.max()), 1)
-        padding = torch.arange(longest, device=value.device) >= real.clamp_min(1)[:, None]
+        real = lengths(value)  # one or more: a text begins with a piece of its own
+        longest = int(real.max())
+        padding = torch.arange(longest, device=value.device) >= real[:, None]
         seen = self.layer(value[:, :longest], src_key_padding_mask=padding)
         return F.pad(masked(seen, real), (0, 0, 0, value.shape[1] - longest))
 
@@ -77,7 +77,6 @@ class Transformer(nn.Module):
     """
 
     learned: UInt8[Tensor, " bytes"]
-    steps: Int[Tensor, ""]
     _tokenizer: Tokenizer | None
 
     def __init__(
@@ -92,7 +91,7 @@ class Transformer(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        at_least_one(layers)
+        at_least_one(layers, "layers")
         if heads < 1 or width % heads:
             raise InfomaxError(
                 wanted="a width that is a multiple of the heads",
@@ -101,7 +100,6 @@ class Transformer(nn.Module):
             )
         self.size, self.longest = pieces, longest
         self.register_buffer("learned", torch.zeros(0, dtype=torch.uint8))
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.embedding = nn.Embedding(pieces, width)
         self.position = nn.Embedding(longest, width)
         for table in (self.embedding, self.position):
@@ -117,7 +115,14 @@ class Transformer(nn.Module):
 
     def start(self, batches: Iterable[Tensor]) -> None:
         """Learn the pieces from the training texts, all of them, and how long texts are."""
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+        from tokenizers import (
+            Tokenizer,
+            models,
+            normalizers,
+            pre_tokenizers,
+            processors,
+            trainers,
+        )
 
         texts = [text for batch in batches for text in strings(batch)]
         if not any(texts):
@@ -146,12 +151,15 @@ class Transformer(nn.Module):
                 show_progress=False,
             ),
         )
-        device = self.learned.device
-        written = bytearray(tokenizer.to_str().encode())
-        self.learned = torch.frombuffer(written, dtype=torch.uint8).to(device)
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{TEXT} $A", special_tokens=[(TEXT, tokenizer.token_to_id(TEXT))]
+        )
+        tokenizer.enable_truncation(self.longest)
+        steps = max(len(text.ids) for text in tokenizer.encode_batch_fast(texts))
+        tokenizer.enable_padding(length=steps, pad_token=PADDING)
+        tokenizer.enable_truncation(steps)
+        self.learned = as_bytes([tokenizer.to_str()]).to(self.learned.device)
         self._forget()
-        found = (len(pieces.ids) for pieces in self._pieces.encode_batch_fast(texts))
-        self.steps = torch.tensor(min(1 + max(found), self.longest), device=device)
 
     def forward(self, value: UInt8[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of texts."""
@@ -165,11 +173,10 @@ class Transformer(nn.Module):
 
     def _read(self, texts: list[str]) -> tuple[Int[Tensor, "n t"], Int[Tensor, " n"]]:
         """The numbers of the pieces of each text, padded, and how many there are."""
-        steps, device = int(self.steps), self.learned.device
         found = self._pieces.encode_batch_fast(texts)
-        rows = [[1, *pieces.ids][:steps] for pieces in found]
-        numbers = torch.tensor([row + [0] * (steps - len(row)) for row in rows])
-        return numbers.to(device), torch.tensor([len(row) for row in rows], device=device)
+        numbers = torch.tensor([text.ids for text in found], device=self.learned.device)
+        real = torch.tensor([text.attention_mask for text in found], device=numbers.device)
+        return numbers, real.sum(1)
 
     @property
     def _pieces(self) -> Tokenizer:
@@ -182,7 +189,7 @@ class Transformer(nn.Module):
                     got="one that has seen no texts",
                     fix="call `start([texts])` first, or load a trained state",
                 )
-            self._tokenizer = Tokenizer.from_str(self.learned.cpu().numpy().tobytes().decode())
+            self._tokenizer = Tokenizer.from_str(from_bytes(self.learned)[0])
         return self._tokenizer
 
     def _forget(self) -> None:

@@ -7,7 +7,7 @@ several processes repeat one.
 """
 
 from infomax.engine.clock import Clock
-from infomax.engine.fitting import CLIP, Trained, Watch, fit, writing
+from infomax.engine.fitting import CLIP, Trained, Watch, fit
 from infomax.engine.plan import seed_of
 from infomax.engine.saving import LAST, resumable
 from infomax.engine.setup import as_recipe_errors, check, set_up
@@ -26,5 +26,4 @@ __all__ = [
     "resumable",
     "seed_of",
     "set_up",
-    "writing",
 ]

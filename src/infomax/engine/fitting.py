@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from accelerate import PartialState
 
 from infomax import checkpoint, distributed
-from infomax._errors import InfomaxError, NotFinite
+from infomax._errors import NotFinite
 from infomax.checkpoint import State
 from infomax.data import Batch, Contexts
 from infomax.engine.clock import Clock
@@ -27,7 +26,7 @@ from infomax.heldout import MOST, Moment, in_words, metric_of, validate
 from infomax.objective import Model
 from infomax.objective.ends import apart, first
 from infomax.recipe import TrainSpec
-from infomax.records import Metric, append_metric, keep_metrics, write_json_atomic
+from infomax.records import Metric, append_metric, keep_metrics, write_json_atomic, writing
 from infomax.views import Values
 
 Watch = Callable[[int, int, str], None]
@@ -240,19 +239,6 @@ def _skip(
             write_json_atomic(out / "not_finite.json", {"step": now.step, "rows": rows})
     keep()
     raise not_finite(now.step, rows)
-
-
-@contextmanager
-def writing(out: Path) -> Iterator[None]:
-    """Say it plainly when the run folder cannot be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise InfomaxError(
-            wanted=f"to write into {out}",
-            got=str(error),
-            fix="free some space or mend the folder's permissions; the last saved state is whole",
-        ) from None
 
 
 def schedule(step: int, total: int, warmup: int) -> float:

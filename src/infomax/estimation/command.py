@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infomax.estimation.answer import estimate
-from infomax.estimation.drawing import draw
+from infomax.estimation.drawing import FORMATS, draw
 from infomax.estimation.inputs import read
 from infomax.estimation.result import Estimate
+from infomax.records import check_target
 
 
 def run(
@@ -38,14 +39,8 @@ def run(
         raise InfomaxError(
             wanted="--discrete auto, x, y, both or none", got=discrete, fix="choose one of them"
         )
-    if plot is not None and (
-        plot.suffix not in (".html", ".png") or not plot.resolve().parent.is_dir()
-    ):
-        raise InfomaxError(
-            wanted="--plot FILE.html or FILE.png in a folder that exists",
-            got=str(plot),
-            fix="choose one of the two",
-        )
+    if plot is not None:
+        check_target(plot, "--plot", *FORMATS)
     if budget is not None and budget <= 0:
         raise InfomaxError(wanted="--budget above 0 seconds", got=f"{budget}", fix="give more")
     if budget is not None:

@@ -8,7 +8,9 @@ from typing import Any
 
 from infomax._errors import InfomaxError
 from infomax.estimation.result import Estimate
+from infomax.records import check_target, write_text_atomic, writing
 
+FORMATS = (".html", ".png")
 COLOURS = {"lower": "#1f77b4", "upper": "#d62728", "estimate": "#7f7f7f"}
 
 
@@ -18,16 +20,12 @@ def draw(found: Estimate, path: Path) -> None:
     Raises:
         InfomaxError: another suffix, or a folder that does not exist.
     """
-    if path.suffix not in (".html", ".png") or not path.resolve().parent.is_dir():
-        raise InfomaxError(
-            wanted="a FILE.html or FILE.png in a folder that exists",
-            got=str(path),
-            fix="choose one of the two",
-        )
-    if path.suffix == ".html":
-        path.write_text(_page(found), encoding="utf-8")
-    else:
-        _picture(found, path)
+    check_target(path, "a plot", *FORMATS)
+    with writing(path):
+        if path.suffix == ".html":
+            write_text_atomic(path, _page(found))
+        else:
+            _picture(found, path)
 
 
 def _bars(found: Estimate) -> list[tuple[str, float, float, str]]:

@@ -76,7 +76,7 @@ def value_terms(
                 train_nats=train.nats,
                 weight=term.weight,
                 negatives=edge.negatives,
-                positions=str(edge.positions),
+                positions=edge.positions,
                 given=None if edge.given is None else str(edge.given),
             )
         )

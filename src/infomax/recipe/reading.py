@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from infomax._errors import InfomaxError
 from infomax.recipe.schema import Recipe
+from infomax.records import write_text_atomic
 
 
 def shipped() -> dict[str, Path]:
@@ -157,9 +157,4 @@ def explained(error: ValidationError, where: str) -> InfomaxError:
 def write(recipe: Recipe, path: Path) -> None:
     """Write a recipe as YAML that `read` reads back; the file is whole or not there."""
     tree = recipe.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(yaml.safe_dump(tree, sort_keys=False, width=100), encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text_atomic(path, yaml.safe_dump(tree, sort_keys=False, width=100))

@@ -6,7 +6,18 @@ and strict about what it does: a wrong type or a missing key is an `InfomaxError
 All information is in nats; a negative ``weight`` is a term that was minimized.
 """
 
-from infomax.records.files import Number, Side, Split, Status, Verdict, dumps, write_json_atomic
+from infomax.records.files import (
+    Number,
+    Side,
+    Split,
+    Status,
+    Verdict,
+    check_target,
+    dumps,
+    write_json_atomic,
+    write_text_atomic,
+    writing,
+)
 from infomax.records.knowledge import Held, Profile, Shortcut
 from infomax.records.metrics import (
     Metric,
@@ -45,9 +56,12 @@ __all__ = [
     "Verdict",
     "ZeroShot",
     "append_metric",
+    "check_target",
     "dumps",
     "keep_metrics",
     "read_metrics",
     "read_results",
     "write_json_atomic",
+    "write_text_atomic",
+    "writing",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -29,14 +30,51 @@ def dumps(obj: object, indent: int | None = None) -> str:
     return json.dumps(_plain(obj), allow_nan=False, ensure_ascii=False, indent=indent)
 
 
-def write_json_atomic(path: Path, obj: object) -> None:
-    """Write JSON so that a reader finds the old file or the new one, never half of one."""
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write a file so that a reader finds the old one or the new one, never half of one."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(dumps(obj, indent=2) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json_atomic(path: Path, obj: object) -> None:
+    """Write JSON, whole or not at all."""
+    write_text_atomic(path, dumps(obj, indent=2) + "\n")
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Say it plainly when a file or folder cannot be written to.
+
+    Raises:
+        InfomaxError: no space, no permission, a folder where a file should be.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InfomaxError(
+            wanted=f"to write to {out}",
+            got=str(error),
+            fix="free some space, mend the permissions or choose another place; what was there "
+            "before is whole",
+        ) from None
+
+
+def check_target(path: Path, option: str, *suffixes: str) -> None:
+    """Refuse, before the work, a file that could not be written after it.
+
+    Raises:
+        InfomaxError: another suffix, no such folder, or a folder of that name.
+    """
+    if path.suffix not in suffixes or not path.resolve().parent.is_dir() or path.is_dir():
+        raise InfomaxError(
+            wanted=f"{option} {' or '.join(f'FILE{s}' for s in suffixes)} in a folder that exists",
+            got=str(path),
+            fix="choose another name, or make the folder first",
+        )
 
 
 def read_record(cls: type[T], data: object, where: str) -> T:

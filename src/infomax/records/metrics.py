@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from infomax.records.files import Ends, Number, Side, dumps, read_record
+from infomax.records.files import Ends, Number, Side, dumps, read_record, write_text_atomic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +53,7 @@ def append_metric(path: Path, metric: Metric) -> None:
 def keep_metrics(path: Path, step: int) -> None:
     """Keep only the lines up to a step: a resumed run writes the later ones again."""
     lines = [metric for metric in read_metrics(path)[0] if metric.step <= step]
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("".join(dumps(m.to_json()) + "\n" for m in lines), encoding="utf-8")
-    os.replace(part, path)
+    write_text_atomic(path, "".join(dumps(m.to_json()) + "\n" for m in lines))
 
 
 def read_metrics(path: Path) -> tuple[list[Metric], int]:

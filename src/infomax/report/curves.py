@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -34,14 +35,17 @@ class Curve:
     final: Term | None = None
 
 
-def keyed(terms: Sequence[Term] | Sequence[MetricTerm]) -> list[tuple[Key, Term | MetricTerm]]:
+T = TypeVar("T", Term, MetricTerm)
+
+
+def keyed(terms: Sequence[T]) -> list[tuple[Key, T]]:
     """Give each term a key: its ends, its bound, and which of those alike it is."""
     seen: Counter[tuple[tuple[str, ...], str]] = Counter()
-    out: list[tuple[Key, Term | MetricTerm]] = []
+    out: list[tuple[Key, T]] = []
     for term in terms:
-        name = (tuple(term.between), term.bound)
-        out.append(((*name, seen[name]), term))
-        seen[name] += 1
+        ends, bound = tuple(term.between), term.bound
+        out.append(((ends, bound, seen[ends, bound]), term))
+        seen[ends, bound] += 1
     return out
 
 
@@ -53,8 +57,7 @@ def collect(metrics: Sequence[Metric], results: Results | None) -> list[Curve]:
     last: dict[Key, MetricTerm] = {}
     for line in metrics:
         for key, term in keyed(line.terms):
-            if isinstance(term, MetricTerm):
-                last[key] = term
+            last[key] = term
             if math.isfinite(term.nats):
                 by_split = points.setdefault(key, defaultdict(list))
                 by_split[line.split].append((line.epoch, term.nats))
@@ -66,8 +69,7 @@ def collect(metrics: Sequence[Metric], results: Results | None) -> list[Curve]:
         curve.ceiling = last[key].ceiling
         curve.train = _thin(points[key].get("train", []))
         curve.validation = _thin(points[key].get("validation", []))
-        final = finals.get(key)
-        curve.final = final if isinstance(final, Term) else None
+        curve.final = finals.get(key)
         curves.append(curve)
     return curves
 

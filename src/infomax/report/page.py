@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from infomax.records import Term, dumps
+from infomax.records import Term, dumps, write_text_atomic, writing
 from infomax.report import atlas, curves, found, graph, known, panels, schematic, words
 from infomax.report.folder import Folder, read
 
@@ -28,17 +27,14 @@ def write(run: Path) -> Path:
     A run that was interrupted, failed or lacks pieces gets a page that says so.
 
     Raises:
-        InfomaxError: if ``run`` is not a run folder, or its results.json is damaged.
+        InfomaxError: if ``run`` is not a run folder, its results.json is damaged, or the page
+            cannot be written.
     """
     run = Path(run)
-    html = render(read(run))
     path = run / "report.html"
-    part = run / f".report.{os.getpid()}.part"
-    try:
-        part.write_text(html, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    html = render(read(run))
+    with writing(path):
+        write_text_atomic(path, html)
     return path
 
 

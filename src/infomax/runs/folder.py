@@ -93,9 +93,5 @@ def write_array(array: np.ndarray, contexts: Contexts, out: Path) -> None:
             columns |= {f"z{index}": flat[:, index] for index in range(flat.shape[1])}
             pd.DataFrame(columns).to_parquet(part)
         os.replace(part, out)
-    except OSError as error:
-        raise InfomaxError(
-            wanted=f"to write {out}", got=str(error), fix="choose another --out"
-        ) from None
     finally:
         part.unlink(missing_ok=True)

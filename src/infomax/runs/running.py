@@ -28,7 +28,7 @@ from infomax.checkpoint import State
 from infomax.data import Contexts
 from infomax.objective import Model
 from infomax.recipe import Recipe
-from infomax.records import Results, write_json_atomic
+from infomax.records import Results, write_json_atomic, writing
 from infomax.runs.folder import environment, note_if_unfinished, of, same_recipe
 from infomax.views import View
 
@@ -89,11 +89,11 @@ def train(
         evaluation.check(chosen, study, contexts)
         if writes:
             if not out.is_dir():
-                with engine.writing(out):
+                with writing(out):
                     out.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(checkpoint.held(out))
                 _free(chosen, out, resume)
-            with engine.writing(out):
+            with writing(out):
                 recipe.write(chosen, out / "recipe.yaml")
             stack.enter_context(note_if_unfinished(out, chosen))
         trained = engine.fit(
@@ -229,7 +229,7 @@ def _evaluate(
         seconds=round(time.perf_counter() - started, 2),
     )
     if out is not None:
-        with engine.writing(out):
+        with writing(out):
             np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
             if found.neighbours:
                 write_json_atomic(out / "neighbours.json", found.neighbours)
