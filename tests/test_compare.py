@@ -67,6 +67,17 @@ def test_a_lead_beyond_error_is_marked_and_a_tie_is_not(tmp_path):
     ]
 
 
+def test_no_lead_is_marked_between_runs_on_other_data(tmp_path):
+    a = run(tmp_path / "a", accuracy=0.5)
+    apart = comparison.compare([a, run(tmp_path / "b", accuracy=0.9, data="d2")])
+    same = comparison.compare([a, run(tmp_path / "c", accuracy=0.9)])
+    assert "c leads in kind" in same.headline
+    assert "no lead" in apart.headline
+    assert [row.best for row in apart.rows if row.best is not None] == []
+    assert len(same.points) == 2
+    assert not apart.points
+
+
 def test_the_profile_is_that_of_the_output(tmp_path):
     found = rows(run(tmp_path / "a"), run(tmp_path / "b"))
     assert [cell.value for cell in found["kind (label)"].cells] == [1.5, 1.5]

@@ -37,6 +37,20 @@ def test_a_text_is_encoded_by_itself_whatever_stands_beside_it(train):
     assert together.isfinite().all()
 
 
+def test_a_text_is_encoded_as_its_real_pieces_alone_would_be():
+    """The slow twin: no padding anywhere, one text at a time."""
+    net = started()
+    torch.nn.init.ones_(net.norm.bias)  # as training may: padding must not count all the same
+    for line in LINES:
+        pieces = [n for n in net._pieces.encode(line).ids if n != 0]
+        steps = net.embedding.weight[pieces] + net.position.weight[: len(pieces)]
+        for layer in (net.layer1.layer, net.layer2.layer):
+            steps = layer(steps[None])[0]
+        steps = net.norm(steps)
+        by_hand = net.head(torch.cat([steps.mean(0), steps.amax(0)]))
+        torch.testing.assert_close(net(batch([line]))[0], by_hand, atol=1e-5, rtol=1e-5)
+
+
 def test_stages_are_sequences_of_one_length_and_padding_is_zero():
     net, seen = started(), {}
     for name in ("layer1", "layer2"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from infomax.comparison.rows import Cell, above, accuracy_cell, main_edge, nats_cell
-from infomax.comparison.sides import Run
+from infomax.comparison.sides import Run, contexts_of
 from infomax.records import Probe, Results, Side
 from infomax.report import words
 from infomax.report.svg import el, shorten, ticks
@@ -35,7 +35,7 @@ def points(runs: Sequence[Run]) -> list[Point]:
     """The runs that have both, fewest nats first.
 
     The probe is linear, with all labels, of the first label that all of them have. Empty where
-    fewer than two have both, or where their nats are not by one bound: they are not comparable.
+    fewer than two have both, or where they are not comparable: other contexts, or other bounds.
 
     Source: Tian et al. 2020, What makes for good views (arXiv:2005.10243), figure 1.
     """
@@ -43,7 +43,7 @@ def points(runs: Sequence[Run]) -> list[Point]:
     found = [(name, results, _linear(results)) for name, results in done]
     found = [entry for entry in found if entry[2]]
     label = next((n for _, _, p in found[:1] for n in p if all(n in q for *_, q in found)), None)
-    if label is None:
+    if label is None or len(contexts_of(runs)) > 1:
         return []
     out = []
     for name, results, probes in found:

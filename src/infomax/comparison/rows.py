@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from infomax.comparison.sides import Run
+from infomax.comparison.sides import Run, contexts_of
 from infomax.records import Held, Probe, Results, Retrieval, Term
 from infomax.report import curves, words
 
@@ -33,7 +33,8 @@ class Cell:
 class Row:
     """One quantity over all runs; ``best`` is the run that leads by more than the errors allow.
 
-    ``best`` is None where more is not better (nats), where runs tie, and where one is alone.
+    ``best`` is None where more is not better (nats), where runs tie or are not judged on the same
+    contexts, and where one is alone.
     """
 
     group: str
@@ -48,6 +49,7 @@ def rows(runs: Sequence[Run]) -> list[Row]:
     Where the main edges are not the same they get a row of their own, before all edges.
     """
     results = [run.results for run in runs]
+    fair = len(contexts_of(runs)) < 2
     edges = _keyed(NATS, results, _terms)
     mains = [main_edge(r) for r in results]
     if len({key for key, _ in filter(None, mains)}) > 1:
@@ -55,8 +57,8 @@ def rows(runs: Sequence[Run]) -> list[Row]:
         edges = [Row(group=NATS, name="main edge", cells=tuple(cells)), *edges]
     return [
         *edges,
-        *_keyed(PROBES, results, _probes, leads=True),
-        *_keyed(RETRIEVAL, results, _retrieval, leads=True),
+        *_keyed(PROBES, results, _probes, leads=fair),
+        *_keyed(RETRIEVAL, results, _retrieval, leads=fair),
         *_keyed(PROFILE, results, _profile),
         *_keyed(REST, results, _rest),
     ]

@@ -109,11 +109,11 @@ def warnings(runs: Sequence[Run]) -> list[str]:
         if run.state != "finished"
     ]
     done = [(run.name, run.results) for run in runs if run.results and run.results.terms]
-    data = _grouped({name: _data(results) for name, results in done})
+    data = contexts_of(runs)
     if len(data) > 1:
         out.append(
             "These runs were not judged on the same contexts: " + _parted(data) + ". Differences "
-            "between their numbers may be differences between the data."
+            "between their numbers may be differences between the data, so no lead is marked."
         )
     mains = {name: words.main(results.terms) for name, results in done}
     sides = _grouped({name: term.side if term else "" for name, term in mains.items()})
@@ -132,6 +132,11 @@ def warnings(runs: Sequence[Run]) -> list[str]:
     if len(versions) > 1:
         out.append("Different versions of infomax: " + _parted(versions, told=True) + ".")
     return out
+
+
+def contexts_of(runs: Sequence[Run]) -> dict[Hashable, list[str]]:
+    """The evaluated runs, grouped by the contexts that they were judged on."""
+    return _grouped({r.name: _data(r.results) for r in runs if r.results and r.results.terms})
 
 
 def _data(results: Results) -> Hashable:

@@ -34,7 +34,7 @@ class Comparison:
             cell = None if row.best is None else row.cells[row.best]
             if row.best is not None and cell is not None:
                 return f"{self.runs[row.best].name} leads in {row.name}: {cell.text}."
-        return f"{len(self.runs)} runs; none leads by more than the error of the difference."
+        return f"{len(self.runs)} runs; no lead beyond the error of the difference can be claimed."
 
     def to_json(self) -> dict[str, object]:
         """Give everything that is said, for a program to read."""

@@ -167,9 +167,9 @@ class Series(Pyramid):
         self.scale.start(batch.float().flatten(0, 1) for batch in first(batches))
 
 
-def at_least_one(count: int, what: str = "stages") -> None:
+def at_least_one(count: int, what: str = "stage") -> None:
     """Refuse an encoder without stages (or layers)."""
     if count < 1:
         raise InfomaxError(
-            wanted=f"{what}: 1 or more", got=f"{what}: {count}", fix=f"set {what} to 2 or 3"
+            wanted=f"one {what} or more", got=f"{what}s: {count}", fix=f"set {what}s to 2 or 3"
         )

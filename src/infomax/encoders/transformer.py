@@ -91,7 +91,7 @@ class Transformer(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        at_least_one(layers, "layers")
+        at_least_one(layers, "layer")
         if heads < 1 or width % heads:
             raise InfomaxError(
                 wanted="a width that is a multiple of the heads",
