@@ -56,7 +56,7 @@ def writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InfomaxError(
-            wanted=f"to write to {out}",
+            wanted=f"to write into {out}",
             got=str(error),
             fix="free some space, mend the permissions or choose another place; what was there "
             "before is whole",
