@@ -17,6 +17,7 @@ FLOORS = [
     ["diagnostics", "estimation"],
     ["evaluation", "report"],
     ["console", "runs"],
+    ["explore"],
     ["cli"],
     ["__main__", "__init__"],
 ]
