@@ -6,6 +6,6 @@ addresses, `serve` listens for one person on this machine.
 
 from infomax.explore.application import application
 from infomax.explore.index import Index, opened
-from infomax.explore.serving import serve
+from infomax.explore.serving import listening, serve
 
-__all__ = ["Index", "application", "opened", "serve"]
+__all__ = ["Index", "application", "listening", "opened", "serve"]
