@@ -96,7 +96,9 @@ def application(
         return Response(content, media_type=kind)
 
     async def mistaken(request: Request, error: Exception) -> Response:
-        status = 413 if isinstance(error, _TooLarge) else 404 if "media" in request.url.path else 422
+        status = (
+            413 if isinstance(error, _TooLarge) else 404 if "media" in request.url.path else 422
+        )
         assert isinstance(error, InfomaxError)
         return JSONResponse(_told(error), status)
 
@@ -248,4 +250,3 @@ def _ask(index: Index, showing: Showing, view: str, content: bytes, k: int) -> d
         "notes": list(given.notes),
         "answers": showing.answers(answers),
     }
-

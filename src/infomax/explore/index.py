@@ -190,9 +190,7 @@ class Index:
             trained=found.trained,
             among=len(rows),
             own_rank=1 + int((scores > scores[own[0]]).sum()) if len(own) else None,
-            hits=tuple(
-                Hit(int(rows[at]), float(scores[at]), bool(rows[at] == row)) for at in best
-            ),
+            hits=tuple(Hit(int(rows[at]), float(scores[at]), bool(rows[at] == row)) for at in best),
         )
 
 
