@@ -6,7 +6,6 @@ asked for. An upload is the body of a request, kept in memory, and has no name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,7 +203,6 @@ def _facts(index: Index, showing: Showing, upload: int) -> dict[str, Any]:
         return columns[index.faces[name].view.signal].kind
 
     columns: dict[str, Column] = dict(index.contexts.signals)
-    ways: Callable[[str], list[str]] = lambda name: [b for a, b in index.ways if a == name]
     return {
         "name": index.recipe.name or "a run",
         "paper": index.recipe.paper,
@@ -220,7 +218,7 @@ def _facts(index: Index, showing: Showing, upload: int) -> dict[str, Any]:
                 "kind": kind(name),
                 "gives": GIVEN.get(kind(name), ()),
                 "contexts": len(face.there),
-                "answers": ways(name),
+                "answers": [other for asking, other in index.ways if asking == name],
             }
             for name, face in index.faces.items()
         ],

@@ -15,6 +15,7 @@ from infomax.evaluation.embedding import embed, flat
 from infomax.evaluation.retrieval import cosine
 from infomax.evaluation.searches import SEEN
 from infomax.evaluation.searching import Pair, bare, bias, scored, shape, still
+from infomax.objective import Edge
 from infomax.recipe import Recipe
 from infomax.views import Encode, View
 
@@ -77,20 +78,23 @@ def faces(views: dict[str, View], contexts: Contexts) -> list[Face]:
 def way(asking: Face, answering: Face, pairs: Sequence[Pair], contexts: Contexts) -> Way | None:
     """What scores contexts by one view for a query of another; None if nothing can."""
     candidates = answering.z[answering.there]
-    if asking is not answering:
-        ends = bare(asking.view), bare(answering.view)
-        for pair in pairs:
-            if pair.edge is None or {bare(pair.a), bare(pair.b)} != set(ends):
-                continue
-            critic = pair.edge.critic
-            if bare(pair.a) == ends[0]:
-                return Way(pair.scored_by, True, lambda q: scored(critic, q, candidates)[0])
-            own = bias(critic, candidates, _seen(asking.view, contexts))
-            return Way(pair.scored_by, True, lambda q: scored(critic, candidates, q)[:, 0] - own)
+    edge = None if asking is answering else _edge(asking.view, answering.view, pairs)
+    if edge is not None:
+        critic, by = edge.critic, f"{type(edge.critic).__name__.lower()} critic"
+        if bare(edge.a) == bare(asking.view):
+            return Way(by, True, lambda q: scored(critic, q, candidates)[0])
+        own = bias(critic, candidates, _seen(asking.view, contexts))
+        return Way(by, True, lambda q: scored(critic, candidates, q)[:, 0] - own)
     encoded = isinstance(asking.view.step, Encode) and isinstance(answering.view.step, Encode)
     if asking is not answering and not (encoded and asking.z.shape[1] == candidates.shape[1]):
         return None
     return Way("cosine", asking is answering, lambda q: cosine(q, candidates)[0])
+
+
+def _edge(asking: View, answering: View, pairs: Sequence[Pair]) -> Edge | None:
+    """The edge whose critic compares two views."""
+    ends = {bare(asking), bare(answering)}
+    return next((pair.edge for pair in pairs if {bare(pair.a), bare(pair.b)} == ends), None)
 
 
 def _seen(view: View, contexts: Contexts) -> Float[np.ndarray, "k d"]:
@@ -102,4 +106,5 @@ def _seen(view: View, contexts: Contexts) -> Float[np.ndarray, "k d"]:
         contexts.name, contexts.signals, contexts.labels, {"train": rows[np.sort(drawn)]}
     )
     z = flat(embed(view, some, "train"))
-    return z[np.isfinite(z).all(1)]
+    whole: np.ndarray = z[np.isfinite(z).all(1)]
+    return whole

@@ -128,7 +128,7 @@
       const title = make("h2", answer.view === found.view ? `Alike by ${answer.view}` : `${found.view} → ${answer.view}`);
       title.id = `h-answer-${index}`;
       section.setAttribute("aria-labelledby", title.id);
-      const how = answer.by === "cosine" ? "the cosine" : `the critic (${answer.by}) that training fitted to the two`;
+      const how = answer.by === "cosine" ? "the cosine" : `the ${answer.by} that was trained between the two`;
       let words = `The nearest of ${count(answer.among)} contexts, by ${how}.`;
       if (answer.own_rank !== null && answer.view !== found.view) words += ` The query's own context is number ${count(answer.own_rank)}.`;
       else if (found.query.row !== undefined && answer.own_rank === null) words += " The query's own context lacks this view.";

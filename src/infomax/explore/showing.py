@@ -129,8 +129,7 @@ class Showing:
         return None if node is None or isinstance(node.step, Signal) else node
 
     def _kind(self, node: View) -> str:
-        kind = self.index.contexts.signals[node.signal].kind
-        return kind
+        return self.index.contexts.signals[node.signal].kind
 
     def _address(self, node: View, view: str | None, row: int) -> str:
         if isinstance(node.step, Signal):
