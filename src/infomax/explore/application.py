@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 UPLOAD = 10_000_000
-K, SAMPLE = 8, 12
+K, SAMPLE = 6, 12
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; media-src 'self' data:; "
     "style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "

@@ -172,7 +172,7 @@ class Index:
         self.face(name)
         if not 1 <= k <= MOST:
             raise InfomaxError(
-                wanted=f"k, the number of answers, from 1 to {MOST}", got=str(k), fix="set k=8"
+                wanted=f"k, the number of answers, from 1 to {MOST}", got=str(k), fix="set k=6"
             )
         return [self._answer(pair, z, k, row) for pair in self.ways if pair[0] == name]
 
