@@ -557,7 +557,7 @@ def test_in_chromium_contexts_sentences_and_files_are_answered(index, tmp_path, 
 
     import uvicorn
 
-    from infomax.explore import application as addresses
+    from infomax.explore import addresses
 
     here = tmp_path / "page"
     shutil.copytree(addresses.HERE, here)

@@ -4,7 +4,7 @@
 addresses, `serve` listens for one person on this machine.
 """
 
-from infomax.explore.application import application
+from infomax.explore.addresses import application
 from infomax.explore.index import Index, opened
 from infomax.explore.serving import listening, serve
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from infomax._errors import InfomaxError
-from infomax.explore.application import UPLOAD, application
+from infomax.explore.addresses import UPLOAD, application
 from infomax.explore.index import Index
 
 HOST, PORT = "127.0.0.1", 8765
