@@ -525,7 +525,8 @@ addEventListener("load", async () => {
     document.querySelector("#by-text button").click();
     await until(() => title() === "Asked by z_words");
     seen.banners = all("#answers .banner").length;
-    document.querySelector("#answers .card button").click();
+    const alike = all("#answers section").find((s) => s.textContent.startsWith("Alike"));
+    alike.querySelector(".card button").click(); // every card there has words
     await until(() => title().startsWith("Row"));
     seen.again = title();
     input("z_picture").click();
