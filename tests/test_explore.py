@@ -158,9 +158,7 @@ def test_answers_are_those_of_evaluation_by_hand(made, index):
         seen = seen[np.isfinite(seen).all(1)]
         names = ("z_picture", pair.names[1])
         for asked, answered, back in ((*names, False), (*names[::-1], True)):
-            there = np.isfinite(x).all(1) & np.isfinite(y).all(1)
-            there |= np.isfinite(x if back else y).all(1)
-            candidates = np.flatnonzero(there)
+            candidates = np.flatnonzero(np.isfinite(x if back else y).all(1))
             position = index.place(row)
             scores = score(pair, x, y, seen, back=back)(np.array([position]), candidates)[0]
             order = candidates[np.argsort(-scores, kind="stable")]
@@ -228,6 +226,7 @@ def test_missing_cells_are_neither_asked_nor_answered(index, client):
     assert all("z_voice" in item["views"] for item in voices["found"])
     sampled = client.get("/api/sample?view=z_voice&seed=3").json()["items"]
     assert sampled and all("z_voice" in item["views"] for item in sampled)
+    assert voices["found"][0]["parts"][0]["signal"] == "voice"  # what was found comes first
     assert client.get(f"/media/signal/voice/{row}").status_code == 404
 
 

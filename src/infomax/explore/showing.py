@@ -49,12 +49,13 @@ class Showing:
 
         Args:
             rows: of test contexts.
-            view: whose part of its signal comes first.
+            view: whose signal, or part of it, comes first.
         """
         contexts = self.index.contexts
         batch = contexts.take("test", [self.index.place(row) for row in rows])
         first = self._part(view) if view is not None else None
-        order = sorted(self.signals, key=lambda name: first is None or name != first.signal)
+        found_by = self.index.face(view).view.signal if view is not None else None
+        order = sorted(self.signals, key=lambda name: name != found_by)
         nodes = {name: self.signals[name] for name in order}
         shown = dict.fromkeys([*([first] if first is not None else []), *nodes.values()])
         torch.manual_seed(SEED)
