@@ -18,6 +18,7 @@ FLOORS = [
     ["evaluation", "report"],
     ["comparison"],
     ["console", "runs"],
+    ["explore"],
     ["cli"],
     ["__main__", "__init__"],
 ]

@@ -164,6 +164,38 @@ def compare(
 
 
 @app.command()
+def explore(
+    run: Run,
+    data: Annotated[
+        str | None, typer.Argument(help="SOURCE or SOURCE:PATH instead of the run's data.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="8765 if not given, or one that is free.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Another address than this machine's own: others can reach it.")
+    ] = "127.0.0.1",
+    max_upload: Annotated[float, typer.Option(min=0.001, help="MB that may be sent.")] = 10.0,
+    allow_code: AllowCode = False,
+) -> None:
+    """Open a page to search a run: by a picture, a sound, a sentence, or a context.
+
+    It is served to this machine alone, from this machine alone, until Ctrl-C.
+    """
+    from infomax import console
+    from infomax import explore as exploring
+
+    with exploring.listening(host, port) as door:
+        try:
+            with console.Progress() as progress:
+                index = exploring.opened(run, data, allow_code=allow_code, say=progress.say)
+        except KeyboardInterrupt:
+            sys.stderr.write("infomax: interrupted\n")
+            raise typer.Exit(130) from None
+        exploring.serve(index, door, host, upload=round(max_upload * 1e6), say=console.line)
+
+
+@app.command()
 def estimate(
     x: Annotated[str, typer.Argument(help="FILE.npy, FILE.npz:key, FILE.csv:col,col, .parquet.")],
     y: Annotated[str, typer.Argument(help="The paired rows, likewise.")],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
 from infomax.data import Contexts
 from infomax.heldout import SEED, present
@@ -28,14 +30,22 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
     torch.manual_seed(SEED)
     for batch in contexts.batches(split, CHUNK, seed=None):
         batch = batch.to(device)
-        with torch.no_grad():
-            values = evaluate([view], batch.signals, present(batch), draw=False)
-        part = vectors(view, values.tensors[view]).float().cpu().numpy()
-        there = values.present.get(view)
-        if there is not None:
-            part[~there.cpu().numpy()] = np.nan
-        parts.append(part)
+        parts.append(embedded(view, batch.signals, present(batch)))
     return np.concatenate(parts)
+
+
+@torch.no_grad()
+def embedded(
+    view: View, signals: Mapping[str, Tensor], there: Mapping[str, Tensor] | None = None
+) -> Float[np.ndarray, "n *shape"]:
+    """One view of a batch by encoders that are in evaluation mode; NaN where it is missing."""
+    values = evaluate([view], signals, there, draw=False)
+    part = vectors(view, values.tensors[view]).float().cpu().numpy()
+    having = values.present.get(view)
+    if having is not None:
+        part = part.copy()
+        part[~having.cpu().numpy()] = np.nan
+    return part
 
 
 def device_of(view: View) -> torch.device:

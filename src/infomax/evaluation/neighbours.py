@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, final
@@ -15,6 +14,7 @@ from infomax.data import Contexts
 from infomax.encoders.texts import strings
 from infomax.evaluation.fixed import before
 from infomax.evaluation.retrieval import Score
+from infomax.evaluation.showing import png, sound
 from infomax.views import View, evaluate
 
 QUERIES, ANSWERS, AMONG = 10, 5, 1000
@@ -106,34 +106,12 @@ def worth_showing(item: Mapping[str, Any]) -> bool:
 
 
 def _png(value: np.ndarray) -> str:
-    from PIL import Image
-
-    some = value[:3] if len(value) >= 3 else value[:1]
-    low, high = float(some.min()), float(some.max())
-    if low < 0 or high > 1:  # not light: shown from its smallest to its largest number
-        some = (some - low) / max(high - low, 1e-12)
-    pixels = np.ascontiguousarray((255 * some).round().astype(np.uint8).transpose(1, 2, 0))
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    picture.thumbnail((TILE, TILE))
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
-    return _uri("image/png", stream)
+    return _uri("image/png", png(value, TILE))
 
 
 def _mp3(wave: np.ndarray, rate: int) -> str:
-    import soundfile
-
-    heard = np.flatnonzero(np.abs(wave) > 1e-4)
-    wave = wave[: heard[-1] + 1] if len(heard) else wave[:1]
-    stream = io.BytesIO()
-    try:
-        soundfile.write(stream, wave, rate, format="MP3", compression_level=0.9)
-        return _uri("audio/mpeg", stream)
-    except (RuntimeError, TypeError, ValueError):  # a rate that MP3 does not know
-        stream = io.BytesIO()
-        soundfile.write(stream, wave, rate, format="WAV", subtype="PCM_U8")
-        return _uri("audio/wav", stream)
+    return _uri(*sound(wave, rate))
 
 
-def _uri(kind: str, stream: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

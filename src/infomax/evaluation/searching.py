@@ -122,6 +122,15 @@ def pairs(recipe: Recipe, study: Study, contexts: Contexts) -> list[Pair]:
         InfomaxError: a pair that no critic and no cosine can compare.
     """
     batch = some(contexts)
+    edges = comparing(study, batch)
+    asked = recipe.evaluate.retrieval
+    if asked is None:
+        return between(edges)
+    return [_asked((a, b), study, edges, batch) for a, b in asked]
+
+
+def comparing(study: Study, batch: Batch) -> list[Edge]:
+    """The edges whose critic compares two vectors a context, their views without random steps."""
     for module in study.encoders.values():
         module.eval()
     edges = [
@@ -129,20 +138,21 @@ def pairs(recipe: Recipe, study: Study, contexts: Contexts) -> list[Pair]:
         for term in study.objective.terms
         if term.weight > 0 and term.edge.bound.needs == "scores" and not term.edge.joint
     ]
-    edges = [
+    return [
         edge
         for edge in edges
         if len(shape(edge.a, batch)) == len(shape(edge.b, batch)) == 2
         and given(edge.a) != given(edge.b)
     ]
-    asked = recipe.evaluate.retrieval
-    if asked is None:
-        found: dict[frozenset[Hashable], Pair] = {}
-        for edge in edges:
-            pair = Pair((str(edge.a), str(edge.b)), edge.a, edge.b, edge)
-            found.setdefault(frozenset((bare(edge.a), bare(edge.b))), pair)
-        return list(found.values())
-    return [_asked((a, b), study, edges, batch) for a, b in asked]
+
+
+def between(edges: Sequence[Edge]) -> list[Pair]:
+    """The pairs of views that edges compare, each once."""
+    found: dict[frozenset[Hashable], Pair] = {}
+    for edge in edges:
+        pair = Pair((str(edge.a), str(edge.b)), edge.a, edge.b, edge)
+        found.setdefault(frozenset((bare(edge.a), bare(edge.b))), pair)
+    return list(found.values())
 
 
 def _asked(names: tuple[str, str], study: Study, edges: Sequence[Edge], batch: Batch) -> Pair:
@@ -197,10 +207,18 @@ def score(
     critic = pair.edge.critic
     if not back:
         return lambda q, c: scored(critic, x[q], y[c])
-    own = scored(critic, x, seen)
-    top = own.max(1, keepdims=True)
-    own = top + np.log(np.exp(own - top).mean(1, keepdims=True))
-    return lambda q, c: (scored(critic, x[c], y[q]) - own[c]).T
+    own = bias(critic, x, seen)
+    return lambda q, c: (scored(critic, x[c], y[q]) - own[c, None]).T
+
+
+def bias(
+    critic: nn.Module, x: Float[np.ndarray, "n dx"], seen: Float[np.ndarray, "k dy"]
+) -> Float[np.ndarray, " n"]:
+    """What a critic adds to every score of an x: ``log mean_seen exp f(x, y')``."""
+    scores = scored(critic, x, seen)
+    top = scores.max(1)
+    means: np.ndarray = top + np.log(np.exp(scores - top[:, None]).mean(1))
+    return means
 
 
 @torch.no_grad()

@@ -1,0 +1,43 @@
+"""Signals as files that a browser shows: a picture as PNG, a sound as MP3 or WAV."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from jaxtyping import Float
+
+
+def png(value: Float[np.ndarray, "c h w"], most: int) -> bytes:
+    """A picture, no larger than ``most`` pixels a side; the first three channels of several.
+
+    Numbers beyond [0, 1] are no light: they are shown from the smallest to the largest.
+    """
+    from PIL import Image
+
+    some = value[:3] if len(value) >= 3 else value[:1]
+    low, high = float(some.min()), float(some.max())
+    if low < 0 or high > 1:
+        some = (some - low) / max(high - low, 1e-12)
+    pixels = np.ascontiguousarray((255 * some).round().astype(np.uint8).transpose(1, 2, 0))
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    picture.thumbnail((most, most))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def sound(wave: Float[np.ndarray, " samples"], rate: int) -> tuple[str, bytes]:
+    """A sound without the silence of its padding: its type and the file."""
+    import soundfile
+
+    heard = np.flatnonzero(np.abs(wave) > 1e-4)
+    wave = wave[: heard[-1] + 1] if len(heard) else wave[:1]
+    stream = io.BytesIO()
+    try:
+        soundfile.write(stream, wave, rate, format="MP3", compression_level=0.9)
+        return "audio/mpeg", stream.getvalue()
+    except (RuntimeError, TypeError, ValueError):  # a rate that MP3 does not know
+        stream = io.BytesIO()
+        soundfile.write(stream, wave, rate, format="WAV", subtype="PCM_U8")
+        return "audio/wav", stream.getvalue()
