@@ -103,7 +103,9 @@ def results(**changes):
         "retrieval": [
             Retrieval(source="picture", target="voice", candidates=987, recall={1: 0.313})
         ],
-        "representation": Representation(effective_rank=33.3, dimension=64),
+        "representation": Representation(
+            effective_rank=33.3, dimension=64, alignment=0.43, uniformity=-2.71
+        ),
         "data": {
             "name": "made",
             "fingerprint": "f00d",
@@ -191,6 +193,8 @@ def test_every_number_is_on_the_page_with_its_side(tmp_path):
         "52.3 %",
         "33.3",
         "of 64",
+        "alignment 0.43",
+        "uniformity −2.71",
         "31.3 %",
         "987 candidates",
         "f00d",
@@ -431,6 +435,8 @@ addEventListener("load", () => setTimeout(() => {
   seen.overflow = document.documentElement.scrollWidth - innerWidth;
   const drawn = [...document.querySelectorAll(".scroll svg")];
   const visible = drawn.filter((svg) => svg.getBoundingClientRect().width);
+  const boxes = [...document.querySelectorAll("#views .scroll")];
+  seen.scrolls = Math.max(0, ...boxes.map((box) => box.scrollWidth - box.clientWidth));
   seen.graphs = visible.map((svg) => svg.getAttribute("class"));
   seen.title = document.title;
   const loaded = performance.getEntriesByType("resource").map((r) => r.name);
@@ -460,6 +466,7 @@ def test_in_chromium_the_map_and_the_curves_answer(tmp_path, width, graph):
     assert re.search(r"epoch 3\s*validation  1\.50 nats", seen["tip"])
     assert int(seen["overflow"]) <= 0
     assert seen["graphs"] == graph
+    assert int(seen["scrolls"]) <= 0
     assert seen["title"] != "evil"
     assert seen["requests"] == "0"
     assert float(seen["opened"]) < 2000

@@ -48,6 +48,8 @@ def test_the_run_folder_holds_what_the_contract_says(run):
     assert (
         1 < found["representation"]["effective_rank"] <= found["representation"]["dimension"] == 16
     )
+    assert 0 < found["representation"]["alignment"] < 2  # the edge was learned
+    assert -8 < found["representation"]["uniformity"] < 0
     assert found["environment"]["seed"] == 0
     assert found["seconds"] > 0
 

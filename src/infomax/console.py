@@ -143,6 +143,10 @@ def table(results: Results) -> None:
     if results.representation:
         rank = results.representation
         line(f"effective rank {rank.effective_rank:.1f} of {rank.dimension} dimensions")
+        if rank.uniformity == rank.uniformity:
+            pairs = f"alignment {rank.alignment:.2f} (0: pairs together, 2: unrelated), "
+            pairs = pairs if rank.alignment == rank.alignment else ""
+            line(f"{pairs}uniformity {rank.uniformity:.2f} (0: one point; lower: more even)")
     skipped = results.data.get("skipped")
     if isinstance(skipped, list) and skipped:
         line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")

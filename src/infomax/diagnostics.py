@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from infomax.records import Side, Verdict
 
@@ -32,6 +33,48 @@ def effective_rank(z: Float[Tensor, "n d"]) -> float:
     shares = values / values.sum().clamp_min(1e-300)
     shares = shares[shares > 0]
     return float(torch.exp(-(shares * shares.log()).sum())) if len(shares) else 0.0
+
+
+def alignment(x: Float[Tensor, "n d"], y: Float[Tensor, "n d"]) -> float:
+    """How far apart the two views of a context lie on the sphere: 0 together, 2 unrelated.
+
+    ``mean_i |x_i / |x_i| - y_i / |y_i||²``, between 0 and 4; NaN without contexts. Source: Wang &
+    Isola 2020 (arXiv:2005.10242), with exponent 2.
+
+    Example:
+        >>> x = torch.eye(3)
+        >>> alignment(x, 5 * x), alignment(x, -x), alignment(x, x.roll(1, 0))
+        (0.0, 4.0, 2.0)
+    """
+    gap = normalize(x.double(), dim=1) - normalize(y.double(), dim=1)
+    return float(gap.square().sum(1).mean())
+
+
+def uniformity(z: Float[Tensor, "n d"], chunk: int = 1024) -> float:
+    """How evenly different contexts spread over the sphere: 0 in one point, lower is more even.
+
+    ``log mean_{i != j} exp(-2 |z_i / |z_i| - z_j / |z_j||²)``, between -8 and 0. The mean is over
+    all pairs of different contexts, so it does not depend on how many there are; ``chunk`` of them
+    at a time meet the others, so memory grows with n, not n². NaN for fewer than two. Source: Wang
+    & Isola 2020 (arXiv:2005.10242), with t = 2.
+
+    Example:
+        >>> round(uniformity(torch.tensor([[1.0, 0], [0, 1], [5, 5]])), 2)
+        -1.55
+    """
+    n = len(z)
+    if n < 2:
+        return math.nan
+    z = normalize(z.float(), dim=1)
+    total = torch.zeros((), dtype=torch.float64)
+    for start in range(0, n, chunk):
+        here = z[start : start + chunk]
+        cosines = (here @ z[start + len(here) :].T).clamp(-1, 1)  # later ones: each pair once
+        total += (4 * cosines - 4).exp().sum(dtype=torch.float64)
+        own = (here @ here.T).clamp(-1, 1).triu(1)
+        some = torch.ones_like(own).triu(1)
+        total += ((4 * own - 4).exp() * some).sum(dtype=torch.float64)
+    return float((total / (n * (n - 1) / 2)).log().clamp(-8, 0))
 
 
 def judge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,30 +22,43 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
     ``[n, d]``, or ``[n, positions, d]`` for a feature map or sequence. A stochastic encoder gives
     its mean. A context that lacks the signal, or is too short for a window, gives NaN.
     """
-    device = device_of(view)
-    for node in view.path:
+    (found,) = embed_each([view], contexts, split)
+    return found
+
+
+def embed_each(
+    views: Sequence[View], contexts: Contexts, split: str
+) -> list[Float[np.ndarray, "n *shape"]]:
+    """Several views, evaluated together: what they share is one draw, what they do not is two."""
+    device = device_of(views[0])
+    for node in (node for view in views for node in view.path):
         if isinstance(node.step, Encode):
             node.step.module.eval()
     parts = []
     torch.manual_seed(SEED)
     for batch in contexts.batches(split, CHUNK, seed=None):
         batch = batch.to(device)
-        parts.append(embedded(view, batch.signals, present(batch)))
-    return np.concatenate(parts)
+        parts.append(embedded(views, batch.signals, present(batch)))
+    return [np.concatenate(own) for own in zip(*parts, strict=True)]
 
 
 @torch.no_grad()
 def embedded(
-    view: View, signals: Mapping[str, Tensor], there: Mapping[str, Tensor] | None = None
-) -> Float[np.ndarray, "n *shape"]:
-    """One view of a batch by encoders that are in evaluation mode; NaN where it is missing."""
-    values = evaluate([view], signals, there, draw=False)
-    part = vectors(view, values.tensors[view]).float().cpu().numpy()
-    having = values.present.get(view)
-    if having is not None:
-        part = part.copy()
-        part[~having.cpu().numpy()] = np.nan
-    return part
+    views: Sequence[View],
+    signals: Mapping[str, Tensor],
+    there: Mapping[str, Tensor] | None = None,
+) -> list[Float[np.ndarray, "n *shape"]]:
+    """Views of a batch by encoders that are in evaluation mode; NaN where one is missing."""
+    values = evaluate(views, signals, there, draw=False)
+    out = []
+    for view in views:
+        part = vectors(view, values.tensors[view]).float().cpu().numpy()
+        having = values.present.get(view)
+        if having is not None:
+            part = part.copy()
+            part[~having.cpu().numpy()] = np.nan
+        out.append(part)
+    return out
 
 
 def device_of(view: View) -> torch.device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from infomax import diagnostics
 from infomax.building import Study
 from infomax.data import Contexts
 from infomax.evaluation import zero_shot
-from infomax.evaluation.embedding import embed, flat, map_2d, thumbnails
+from infomax.evaluation.embedding import embed, embed_each, flat, map_2d, thumbnails
 from infomax.evaluation.knowing import profile
 from infomax.evaluation.nats import value_terms
 from infomax.evaluation.neighbours import Gallery
@@ -23,7 +24,16 @@ from infomax.evaluation.searching import pairs
 from infomax.evaluation.sharing import shared
 from infomax.objective import Model
 from infomax.recipe import Recipe
-from infomax.records import Probe, Profile, Representation, Retrieval, Shared, Term, ZeroShot
+from infomax.records import (
+    Probe,
+    Profile,
+    Representation,
+    Retrieval,
+    Shared,
+    Term,
+    ZeroShot,
+    heaviest,
+)
 
 MAPPED = 1500
 
@@ -111,13 +121,30 @@ def evaluate(
         retrieval=searched.records,
         zero_shot=told,
         shared=list(shared(study.objective, unlearned, watch)) if asked.map else [],
-        representation=Representation(effective_rank=rank, dimension=seen.shape[1]),
+        representation=Representation(
+            effective_rank=rank,
+            dimension=seen.shape[1],
+            alignment=_aligned(study, terms, contexts),
+            uniformity=diagnostics.uniformity(seen),
+        ),
         map=_map(recipe, contexts, learned, there, next(iter(labels), None), watch),
         neighbours=searched.neighbours,
         profile=profile(recipe, study, untrained, contexts, terms, watch)
         if asked.profile
         else None,
     )
+
+
+def _aligned(study: Study, terms: list[Term], contexts: Contexts) -> float:
+    """Alignment of the main edge's two ends; NaN where they have no distance."""
+    main = heaviest(terms)
+    if main is None or len(main.between) != 2 or not set(main.between) <= study.views.keys():
+        return math.nan
+    ends = embed_each([study.views[name] for name in main.between], contexts, "test")
+    if any(end.ndim != 2 for end in ends) or ends[0].shape != ends[1].shape:
+        return math.nan
+    there = np.isfinite(ends[0]).all(1) & np.isfinite(ends[1]).all(1)
+    return diagnostics.alignment(*(torch.from_numpy(end[there]) for end in ends))
 
 
 def _map(

@@ -138,7 +138,7 @@ class Index:
         with self._one:  # taps and seeds belong to one question at a time
             torch.manual_seed(SEED)
             batch = {view.signal: signal[None].to(device_of(view))}
-            z: np.ndarray = flat(embedded(view, batch))[0]
+            z: np.ndarray = flat(embedded([view], batch)[0])[0]
         if not np.isfinite(z).all():
             raise InfomaxError(
                 wanted=f"a {view.signal} that the view {name} can be made of",

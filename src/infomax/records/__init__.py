@@ -34,6 +34,7 @@ from infomax.records.results import (
     Shared,
     Term,
     ZeroShot,
+    heaviest,
     read_results,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "append_metric",
     "check_target",
     "dumps",
+    "heaviest",
     "keep_metrics",
     "read_metrics",
     "read_results",

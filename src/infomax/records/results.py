@@ -107,10 +107,12 @@ class Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class Representation:
-    """How many of the dimensions of the learned view are in use."""
+    """How the learned view uses its space: dimensions in use, and how it lies on the sphere."""
 
     effective_rank: Number
     dimension: int
+    alignment: Number = math.nan  # mean squared distance of the main edge's pairs, 0 to 4
+    uniformity: Number = math.nan  # log mean exp(-2 d²) of different contexts, -8 to 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,11 @@ class Results:
         if isinstance(data, Mapping) and isinstance(data.get("retrieval"), list):
             data = {**data, "retrieval": [_named_for_python(r) for r in data["retrieval"]]}
         return read_record(cls, data, where)
+
+
+def heaviest(terms: Sequence[Term]) -> Term | None:
+    """Choose the term to speak of first: the heaviest maximized one."""
+    return max(terms, key=lambda term: term.weight, default=None)
 
 
 def read_results(path: Path) -> Results:

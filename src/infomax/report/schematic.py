@@ -31,8 +31,8 @@ class Size:
     label: float  # room for the text beside a bracket
 
 
-ROOM = 996.0  # the widest drawing that fits the page without scrolling
-PHONE = 336.0  # the same on a phone 390 pixels wide
+ROOM = 980.0  # the widest drawing that fits the page without scrolling
+PHONE = 330.0  # the same on a phone 390 pixels wide
 WIDE = Size(columns=True, step=196, card=156, height=46, row=64, lane=22, label=150)
 NARROW = Size(columns=False, step=16, card=138, height=40, row=52, lane=11, label=84)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from infomax.records import Probe, Results, Term
+from infomax.records import Probe, Representation, Results, Term, heaviest
 
 SIGN = {"lower": "≥", "upper": "≤", "estimate": "≈"}
 WORDS = {"lower": "at least", "upper": "at most", "estimate": "about"}
@@ -31,6 +30,9 @@ ADVICE = {
     "information between shuffled pairs. Do not quote them; train longer or with another critic, "
     "and check the data for duplicates across contexts.",
 }
+
+CROWDED = -1.0
+"""Uniformity above which contexts crowd together: that of points about 60 degrees wide."""
 
 
 def nats(value: float, error: float = math.nan) -> str:
@@ -76,7 +78,7 @@ def pair(term: Term) -> str:
 
 def headline(results: Results | None) -> str:
     """Say in one sentence what was learned."""
-    term = main(results.terms) if results else None
+    term = heaviest(results.terms) if results else None
     if results is None or term is None:
         return "This run has no held-out result yet."
     if not math.isfinite(term.nats):
@@ -87,11 +89,6 @@ def headline(results: Results | None) -> str:
         return f"No shared information could be shown between {pair(term)}."
     amount = with_error(term.nats, term.stderr)
     return f"The views {pair(term)} share {WORDS[term.side]} {amount} nats."
-
-
-def main(terms: Sequence[Term]) -> Term | None:
-    """Choose the term to speak of first: the heaviest maximized one."""
-    return max(terms, key=lambda term: term.weight, default=None)
 
 
 def shows_nothing(term: Term) -> bool:
@@ -157,6 +154,24 @@ def probe_error(probe: Probe, contexts: int | None) -> float | None:
     if not contexts or not 0 <= probe.learned <= 1:
         return None
     return math.sqrt(probe.learned * (1 - probe.learned) / contexts)
+
+
+def sphere(shape: Representation) -> list[str]:
+    """Say how the learned view lies on the sphere: alignment, uniformity, their plain meaning."""
+    out = []
+    if math.isfinite(shape.alignment):
+        near = "near each other" if shape.alignment < 1 else "hardly nearer than unrelated ones"
+        out.append(
+            f"On the sphere, the two views of a context lie {near}: alignment "
+            f"{nats(shape.alignment)} (mean squared distance; 0 together, 2 unrelated)."
+        )
+    if math.isfinite(shape.uniformity):
+        spread = "spread over the sphere" if shape.uniformity < CROWDED else "crowd together"
+        out.append(
+            f"Different contexts {spread}: uniformity {nats(shape.uniformity)} (0 all in one "
+            "point; about −4 spread over the whole of a sphere of many dimensions)."
+        )
+    return out
 
 
 def labels(probe: Probe) -> str:
