@@ -16,7 +16,7 @@ from infomax.estimation.classes import upper_limit
 from infomax.estimation.inputs import Discrete, Variable
 from infomax.estimation.known import bracket
 from infomax.estimation.neighbours import neighbours
-from infomax.estimation.portfolio import Portfolio, Record, Watch
+from infomax.estimation.portfolio import Portfolio, Record, Watch, alike
 from infomax.estimation.ratio import Bounded, Held, bounded
 from infomax.estimation.result import Control, Estimate, Tried
 from infomax.estimation.splits import MANY, split
@@ -195,6 +195,9 @@ def _point(
     A flexible winner (a mixture, a network) falls short of most dependences by an amount that its
     rows cannot show. The interval reaches up by as much more as one and a half corrections, and as
     what it gained over the next flexible candidate, at most a tenth of the value.
+
+    The choice itself is in doubt: the interval reaches as high as that of the held-out bound of any
+    candidate that validation could not tell from the winner.
     """
     held, fitted = _dv(best.test), _dv(best.train)
     spread = _stderr([fold.terms for fold in best.test])
@@ -216,7 +219,10 @@ def _point(
     nats = trust * max(value, 0.0)
     above = trust * _shortfall(best, records, abs(correction), nats)
     low = max(nats - reach, 0.0) if trust > 0 else 0.0
-    return nats, low, max(value, nats, 0.0) + reach + above
+    high = max(value, nats, 0.0) + reach + above
+    others = [bounded(r.test) for r in records if r is not best and alike(r, best)]
+    doubt = [o.nats + _quantile((1 + level) / 2) * o.stderr for o in others]
+    return nats, low, max([high, *doubt])
 
 
 def _shortfall(best: Record, records: Sequence[Record], correction: float, nats: float) -> float:

@@ -223,6 +223,12 @@ def choose(records: Sequence[Record], folds: int) -> Record:
     return best
 
 
+def alike(record: Record, best: Record) -> bool:
+    """Whether validation cannot tell a candidate from the chosen one (one standard error)."""
+    mean, stderr = _gain(record, best, min(len(record.validation), len(best.validation)))
+    return mean >= -stderr
+
+
 def _gain(record: Record, other: Record, folds: int) -> tuple[float, float]:
     """What validation gives one candidate over another, with its standard error."""
     steady = not (other.resolved(folds) and record.resolved(folds))
