@@ -24,7 +24,7 @@ from infomax.records import (
     append_metric,
     write_json_atomic,
 )
-from infomax.report import heat, write
+from infomax.report import heat, write, write_figures
 from infomax.report.atlas import sheet
 from infomax.report.graph import ROOT, Node, lanes, nodes, places, spread
 from infomax.report.words import headline, meaning, probe_sentence
@@ -499,3 +499,71 @@ def test_a_heat_map_is_as_dark_as_a_cell_says_and_escapes_names():
     assert re.findall(r'fill-opacity="([0-9.]+)"', drawn) == ["0.08", "0.95"]
     assert drawn.count('class="dark"') == 1 and drawn.count("a&lt;b") == 1 and "a<b" not in drawn
     assert drawn.count("<rect") == 2 and "none" in drawn and "all" in drawn
+
+
+# -- figures for papers --------------------------------------------------------------------------
+
+
+def test_figures_are_files_that_need_nothing_else(tmp_path):
+    import xml.etree.ElementTree as ElementTree
+
+    from PIL import Image
+
+    run = make(tmp_path / "run")
+    written = write_figures(run, tmp_path / "new" / "figures")
+    names = {path.name for path in written}
+    assert {"views.svg", "views.png", "curve-1.svg", "map.png"} <= names
+    assert names == {path.name for path in (tmp_path / "new" / "figures").iterdir()}
+    for path in written:
+        if path.suffix == ".svg":
+            text = path.read_text()
+            root = ElementTree.fromstring(text)
+            assert root.tag == "{http://www.w3.org/2000/svg}svg"
+            assert float(root.attrib["width"]) > 100 < float(root.attrib["height"])
+            assert "var(" not in text
+            assert "color-mix" not in text
+        else:
+            drawn = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
+            assert len(np.unique(drawn, axis=0)) > 20  # ink, and not of one colour
+            assert (drawn[0] == 255).all()
+
+
+def test_colours_of_a_figure_are_those_of_the_page_by_daylight(tmp_path):
+    from PIL import Image
+
+    run = make(tmp_path / "run")
+    write_figures(run, tmp_path / "figures")
+    drawn = np.asarray(Image.open(tmp_path / "figures" / "curve-1.png").convert("RGB"))
+    first = np.array([0x47, 0x53, 0xC9])  # --c0, light
+    assert (drawn == first).all(-1).sum() > 100
+
+
+def test_an_unfinished_run_gives_the_figures_that_it_has_and_an_empty_one_an_error(tmp_path):
+    run = make(tmp_path / "run", atlas=False)
+    (run / "results.json").unlink()
+    names = {path.stem for path in write_figures(run, tmp_path / "figures")}
+    assert "views" in names and "curve-1" in names
+    assert not names & {"map", "nats-after"}
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "metrics.jsonl").write_text("")
+    with pytest.raises(InfomaxError, match="something to draw"):
+        write_figures(bare, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_command_writes_figures_and_refuses_a_file(tmp_path, capsys, monkeypatch):
+    from infomax import cli
+
+    run = make(tmp_path / "run")
+
+    def told(folder):
+        monkeypatch.setattr("sys.argv", ["infomax", "report", str(run), "--figures", str(folder)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code
+
+    assert not told(tmp_path / "f")
+    assert "views.svg" in capsys.readouterr().out.replace("\n", "")
+    (tmp_path / "file").write_text("")
+    assert told(tmp_path / "file") == 2

@@ -129,12 +129,20 @@ def embed(
 
 
 @app.command()
-def report(run: Run) -> None:
-    """Write report.html of a run folder anew."""
+def report(
+    run: Run,
+    figures: Annotated[
+        Path | None, typer.Option(help="Write the drawings to this folder too, as SVG and PNG.")
+    ] = None,
+) -> None:
+    """Write report.html of a run folder anew, and figures for a paper."""
     from infomax import console
     from infomax import report as reports
 
     console.line(f"report: {reports.write(run)}")
+    if figures is not None:
+        for path in reports.write_figures(run, figures):
+            console.line(f"figure: {path}")
 
 
 @app.command()

@@ -129,7 +129,7 @@ def draw(found: Sequence[Point]) -> Markup:
         parts.append(_mark(point, x, y))
     told = "; ".join(map(_told, found))
     size = {"viewBox": f"0 0 {WIDTH:g} {HEIGHT:g}", "role": "img", "aria-label": told}
-    return el("svg", {"class": "curve", "style": "--c:var(--c0)", **size}, *parts)
+    return el("svg", {"class": "curve", "style": "color:var(--c0)", **size}, *parts)
 
 
 def _room(cells: Sequence[Cell]) -> tuple[float, float]:

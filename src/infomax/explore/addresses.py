@@ -162,10 +162,9 @@ class _Guard:
 
 def _looks() -> bytes:
     """The report's style, and what this page adds."""
-    from importlib.resources import files
+    from infomax.report.page import looks
 
-    shared = files("infomax.report") / "page.css"
-    return shared.read_bytes() + (HERE / "page.css").read_bytes()
+    return looks().encode() + (HERE / "page.css").read_bytes()
 
 
 def _told(error: InfomaxError) -> dict[str, str]:

@@ -15,8 +15,8 @@ from infomax.records import Metric, MetricTerm, Results, Term
 from infomax.report.svg import el, ticks
 from infomax.report.words import nats
 
-WIDTH, HEIGHT = 440.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 14.0, 16.0, 30.0
+WIDTH, HEIGHT = 440.0, 264.0
+LEFT, RIGHT, TOP, BOTTOM = 40.0, 14.0, 24.0, 44.0
 MOST_POINTS = 400
 
 Key = tuple[tuple[str, ...], str, int]
@@ -106,7 +106,9 @@ def draw(curve: Curve, color: int) -> Markup:
         parts.append(_line("grid" if tick else "grid zero", LEFT, y(tick), WIDTH - RIGHT, y(tick)))
         parts.append(_text(LEFT - 7, y(tick) + 4, "end", f"{tick:g}".replace("-", "−")))
     for tick in ticks(first, last, 6):
-        parts.append(_text(x(tick), HEIGHT - 11, "middle", f"{tick:g}"))
+        parts.append(_text(x(tick), HEIGHT - 26, "middle", f"{tick:g}"))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "middle", "epoch"))
+    parts.append(_text(4, 12, "start", "nats"))
     if ceiling is not None and shown:
         parts.append(_line("ceiling", LEFT, y(ceiling), WIDTH - RIGHT, y(ceiling)))
         parts.append(_text(LEFT + 4, y(ceiling) - 5, "start", f"ceiling {nats(ceiling)}"))
@@ -128,7 +130,7 @@ def draw(curve: Curve, color: int) -> Markup:
         {
             "viewBox": f"0 0 {WIDTH:.0f} {HEIGHT:.0f}",
             "class": "curve",
-            "style": f"--c:var(--c{color})",
+            "style": f"color:var(--c{color})",
             "role": "img",
             "aria-label": f"Nats between {' and '.join(curve.between)} by epoch, training and "
             "validation",

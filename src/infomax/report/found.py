@@ -71,6 +71,7 @@ def maps(cells: Sequence[Shared]) -> list[dict[str, Any]]:
             counted = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
             out.append(
                 {
+                    "stage": stage,
                     "title": "before training: the signals"
                     if stage == "before"
                     else "after training: the learned views",

@@ -46,7 +46,9 @@ def render(folder: Folder) -> str:
 
 def looks() -> Markup:
     """The style sheet of every page."""
-    return Markup((HERE / "page.css").read_text(encoding="utf-8"))
+    return Markup(
+        "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "drawing.css"))
+    )
 
 
 def environment(templates: Path) -> jinja2.Environment:
@@ -75,7 +77,6 @@ def _context(folder: Folder) -> dict[str, Any]:
     results = folder.results
     terms = list(results.terms) if results else []
     drawn = curves.collect(folder.metrics, results)
-    data = results.data if results else {}
     map_data = atlas.payload(folder.atlas) if folder.atlas else None
     return {
         "css": looks(),
@@ -92,7 +93,7 @@ def _context(folder: Folder) -> dict[str, Any]:
         "sentences": panels.sentences(results) if results else [],
         "advice": words.ADVICE,
         "reasons": panels.reasons(results) if results else [],
-        "graph": _graph(folder, terms, data),
+        "graph": drawing_of_views(folder),
         "curves": [(c, curves.draw(c, i % COLORS), i % COLORS) for i, c in enumerate(drawn)],
         "terms": [(term, i % COLORS) for i, term in enumerate(terms)],
         "probes": panels.probes(results) if results else [],
@@ -125,8 +126,11 @@ def _state(folder: Folder) -> str:
     return f"This run {ended[folder.results.status]}. {numbers}{seen}"
 
 
-def _graph(folder: Folder, terms: Sequence[Term], data: Mapping[str, object]) -> dict[str, Markup]:
-    """Draw the views and the edges, wide and narrow."""
+def drawing_of_views(folder: Folder) -> dict[str, Markup]:
+    """Draw the views and the edges, wide and narrow; nothing where there are none."""
+    results = folder.results
+    terms: Sequence[Term] = results.terms if results else ()
+    data: Mapping[str, object] = results.data if results else {}
     edges = []
     for i, term in enumerate(terms):
         away = term.weight < 0

@@ -192,7 +192,7 @@ def _brackets(
                 "g",
                 {
                     "class": "edge" + (" minimized" if edge.minimized else ""),
-                    "style": f"--c:var(--c{edge.color})",
+                    "style": f"color:var(--c{edge.color})",
                 },
                 el("title", {}, f"{' and '.join(edge.ends)}: {edge.value}, {edge.below}"),
                 el("path", {"d": line}),
