@@ -4,12 +4,14 @@ import math
 
 import pytest
 import torch
+import yaml
 from scipy.special import gammaln, ive
 
 from infomax import data
 from infomax.diagnostics import alignment, uniformity
 from infomax.evaluation.embedding import embed, embed_each
 from infomax.views import Context
+from problems import halves
 
 
 def on_the_sphere(n, d, seed=0):
@@ -76,3 +78,20 @@ def test_the_ends_of_an_edge_are_two_draws_where_they_are_embedded_together():
     alone = [torch.from_numpy(embed(end, contexts, "test")) - 0.5 for end in ends]
     assert alignment(*alone) == pytest.approx(0, abs=1e-9)
     assert alignment(*together) == pytest.approx(2, abs=0.1)  # nothing is shared
+
+
+def test_a_run_says_the_alignment_of_two_draws_not_of_one_seed(tmp_path):
+    from infomax import recipe, runs
+    from infomax.records import read_results
+
+    asked = halves(limit=300, epochs=1)
+    noisy = {"of": "picture", "augment": {"kind": "noise", "std": 5.0}}
+    asked["views"] = {"picture": {"signal": "picture"}, "a": noisy, "b": noisy} | {
+        "z": {"of": "a", "encode": "net"},
+        "w": {"of": "b", "encode": "net"},
+    }
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(asked))
+    runs.train(recipe.read(str(path), []), tmp_path / "run")
+    found = read_results(tmp_path / "run" / "results.json").representation
+    assert found.alignment > 0.2  # nearly all that the net sees is noise, another for each end

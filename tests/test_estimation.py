@@ -386,6 +386,16 @@ def test_the_plot_is_written(tmp_path, suffix):
         draw(found, tmp_path / "plot.gif")
 
 
+@pytest.mark.parametrize("seed", [6, 9])
+def test_the_interval_holds_the_doubt_about_the_choice(seed):
+    # here the Gaussian copula wins, being simplest, and sees nothing: (0, 0) would be a lie
+    problem = truth.student(1, 1, df=2)
+    found = estimate(*problem.sample(500, seed=seed), seed=seed)
+    assert found.method == "copula-gauss"
+    assert found.interval[0] == 0
+    assert problem.nats < found.interval[1] < 3 * problem.nats
+
+
 # -- slow: the learned candidate, and the aims --------------------------------------------------
 
 

@@ -536,6 +536,8 @@ def test_colours_of_a_figure_are_those_of_the_page_by_daylight(tmp_path):
     drawn = np.asarray(Image.open(tmp_path / "figures" / "curve-1.png").convert("RGB"))
     first = np.array([0x47, 0x53, 0xC9])  # --c0, light
     assert (drawn == first).all(-1).sum() > 100
+    soft = np.array([0x5D, 0x64, 0x74])  # the words on the axes
+    assert (drawn == soft).all(-1).sum() > 100
 
 
 def test_an_unfinished_run_gives_the_figures_that_it_has_and_an_empty_one_an_error(tmp_path):
