@@ -264,7 +264,26 @@ def _process() -> int:
 
 
 def main() -> None:
-    """Run the command line; the entry point of `infomax` and of ``python -m infomax``."""
+    """Run the command line; the entry point of `infomax` and of ``python -m infomax``.
+
+    One of several processes ends without the teardown of the libraries that joined them: now and
+    then it aborts (SIGABRT, threads of its own not joined), and torchrun then kills the others in
+    the middle of their work.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        _main()
+        return
+    try:
+        _main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _main() -> None:
     from infomax._errors import InfomaxError
 
     try:
