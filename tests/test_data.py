@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np

@@ -41,7 +41,7 @@ class Pairs:
     contexts: int
     positives: Int[Tensor, " n"] | None = None
     rows: Int[Tensor, " n"] | None = None
-    columns: Int[Tensor, "m *members"] | None = None
+    columns: Int[Tensor, " m *members"] | None = None
     mask: Bool[Tensor, "_ _"] | None = None
 
     def select(self, contexts: Bool[Tensor, " contexts"]) -> tuple[Any, Any, Tensor | None]:

@@ -15,7 +15,7 @@ class noise:
 
     std: float = 0.1
 
-    def __call__(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n *signal"]:
+    def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
         return value + self.std * torch.randn_like(value)
 
 
@@ -25,7 +25,7 @@ class drop:
 
     share: float = 0.2
 
-    def __call__(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n *signal"]:
+    def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
         return value * (torch.rand_like(value) >= self.share)
 
 
@@ -45,7 +45,7 @@ class swap:
 
     share: float = 0.2
 
-    def __call__(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n *signal"]:
+    def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
         flat = value.flatten(1)
         other = torch.randint(len(flat), flat.shape, device=flat.device)
         swapped = torch.rand(flat.shape, device=flat.device) < self.share

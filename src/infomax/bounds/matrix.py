@@ -12,9 +12,9 @@ from infomax._math import widen
 
 def paired(
     scores: Float[Tensor, "... n m"],
-    positives: Int[Tensor, "_"] | None,
+    positives: Int[Tensor, " _"] | None,
     mask: Bool[Tensor, "... _ _"] | None,
-) -> tuple[Float[Tensor, "... n m"], Float[Tensor, "... n"], Int[Tensor, "n"]]:
+) -> tuple[Float[Tensor, " ... n m"], Float[Tensor, " ... n"], Int[Tensor, " n"]]:
     """Check a score matrix; return it wide enough to sum, its positives, and their columns.
 
     Errors: InfomaxError for fewer than two candidates and for shapes or types that do not fit.
@@ -41,8 +41,8 @@ def paired(
 
 
 def positive_columns(
-    positives: Int[Tensor, "_"] | None, n: int, m: int, device: torch.device
-) -> Int[Tensor, "n"]:
+    positives: Int[Tensor, " _"] | None, n: int, m: int, device: torch.device
+) -> Int[Tensor, " n"]:
     """The column of each row's positive: the row's own number unless given.
 
     Errors: InfomaxError for columns that are missing, of the wrong type or out of range.
@@ -72,7 +72,7 @@ def positive_columns(
 
 
 def counted(
-    columns: Int[Tensor, "n"], mask: Bool[Tensor, "... n m"] | None
+    columns: Int[Tensor, " n"], mask: Bool[Tensor, " ... n m"] | None
 ) -> Bool[Tensor, "... n m"] | None:
     """The mask with the positives, which always count; None when everything counts."""
     if mask is None:
@@ -82,7 +82,7 @@ def counted(
 
 
 def others(
-    columns: Int[Tensor, "n"],
+    columns: Int[Tensor, " n"],
     m: int,
     mask: Bool[Tensor, "... n m"] | None,
     *,

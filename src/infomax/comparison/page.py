@@ -11,8 +11,8 @@ from infomax.comparison.curve import draw
 from infomax.comparison.rows import judged
 from infomax.comparison.sides import Run
 from infomax.comparison.whole import Comparison
-from infomax.records import heaviest, write_text_atomic, writing
-from infomax.report import curves, known
+from infomax.records import write_text_atomic, writing
+from infomax.report import curves, known, words
 from infomax.report.page import COLORS, environment, looks
 
 HERE = Path(__file__).parent
@@ -65,7 +65,7 @@ def _profile(run: Run) -> Markup | None:
 
 def _training(run: Run, color: int) -> tuple[str, Markup] | None:
     """The curve of the main edge; of the first edge where the run is not evaluated."""
-    main = heaviest(run.results.terms) if run.results else None
+    main = words.main(run.results.terms) if run.results else None
     drawn = curves.collect(run.folder.metrics, run.results)
     own = next((c for c in drawn if main is None or c.final is main), None)
     return (" ↔ ".join(own.between), curves.draw(own, color)) if own else None

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infomax._errors import InfomaxError
-from infomax.records import Results, heaviest
+from infomax.records import Results
 from infomax.report import folder as folders
+from infomax.report import words
 from infomax.report.folder import Folder
 from infomax.report.svg import shorten
 
@@ -114,7 +115,7 @@ def warnings(runs: Sequence[Run]) -> list[str]:
             "These runs were not judged on the same contexts: " + _parted(data) + ". Differences "
             "between their numbers may be differences between the data, so no lead is marked."
         )
-    mains = {name: heaviest(results.terms) for name, results in done}
+    mains = {name: words.main(results.terms) for name, results in done}
     sides = _grouped({name: term.side if term else "" for name, term in mains.items()})
     if len(sides) > 1:
         out.append(

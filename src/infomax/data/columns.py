@@ -25,14 +25,14 @@ class Column(ABC):
 
     kind: Kind
     shape: tuple[int, ...]  # of one row
-    present: Bool[np.ndarray, "contexts"]
+    present: Bool[np.ndarray, " contexts"]
 
     def __len__(self) -> int:
         """Contexts in the source, present or not."""
         return len(self.present)
 
     @abstractmethod
-    def read(self, indices: Int[Tensor, "n"]) -> Tensor:
+    def read(self, indices: Int[Tensor, " n"]) -> Tensor:
         """Rows `indices` of the source, stacked; zeros where the signal is missing."""
 
 
@@ -52,7 +52,7 @@ class MemoryColumn(Column):
 
     kind: Kind
     data: Tensor
-    slot: Int[Tensor, "contexts"] | None = None
+    slot: Int[Tensor, " contexts"] | None = None
 
     @cached_property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -60,14 +60,14 @@ class MemoryColumn(Column):
         return tuple(self.data.shape[1:])
 
     @cached_property
-    def present(self) -> Bool[np.ndarray, "contexts"]:  # type: ignore[override]
+    def present(self) -> Bool[np.ndarray, " contexts"]:  # type: ignore[override]
         """True where the context has the signal."""
         if self.slot is None:
             return np.ones(len(self.data), dtype=bool)
         present: np.ndarray = (self.slot >= 0).numpy()
         return present
 
-    def read(self, indices: Int[Tensor, "n"]) -> Tensor:
+    def read(self, indices: Int[Tensor, " n"]) -> Tensor:
         """Rows `indices` of the source: one index_select."""
         if self.slot is None:
             rows = self.data.index_select(0, indices)
@@ -91,10 +91,10 @@ class LazyColumn(Column):
     kind: Kind
     shape: tuple[int, ...]
     dtype: torch.dtype
-    present: Bool[np.ndarray, "contexts"]
+    present: Bool[np.ndarray, " contexts"]
     decode: Callable[[int], Tensor]
 
-    def read(self, indices: Int[Tensor, "n"]) -> Tensor:
+    def read(self, indices: Int[Tensor, " n"]) -> Tensor:
         """Decode the rows `indices` now."""
         rows = torch.zeros((len(indices), *self.shape), dtype=self.dtype)
         for place, index in enumerate(indices.tolist()):

@@ -30,8 +30,8 @@ class Batch:
     """
 
     signals: dict[str, Tensor]
-    present: dict[str, Bool[Tensor, "n"]]
-    index: Int[Tensor, "n"]
+    present: dict[str, Bool[Tensor, " n"]]
+    index: Int[Tensor, " n"]
 
     def __len__(self) -> int:
         """Contexts in the batch."""
@@ -79,18 +79,18 @@ class Contexts:
         """The names of the labels there are."""
         return tuple(self.labels)
 
-    def labelled(self, label: str) -> Bool[np.ndarray, "n"]:
+    def labelled(self, label: str) -> Bool[np.ndarray, " n"]:
         """True for the rows of the source that have this label."""
         values = self.labels[label]
         there: np.ndarray = values != "" if values.dtype.kind == "U" else np.ones(len(values), bool)
         return there
 
-    def classes(self, label: str) -> Int[np.ndarray, "n"]:
+    def classes(self, label: str) -> Int[np.ndarray, " n"]:
         """The class of each row of the source as a number; -1 where it has no such label."""
         numbers = np.unique(self.labels[label].astype(str), return_inverse=True)[1].reshape(-1)
         return np.where(self.labelled(label), numbers, -1)
 
-    def rows(self, split: str) -> Int[np.ndarray, "contexts"]:
+    def rows(self, split: str) -> Int[np.ndarray, " contexts"]:
         """Row numbers in the source of the contexts of a split.
 
         Raises:
@@ -152,7 +152,7 @@ class Contexts:
         """The contexts at the given positions within a split."""
         return self._batch(torch.from_numpy(self.rows(split)[np.asarray(rows, dtype=np.int64)]))
 
-    def _batch(self, index: Int[Tensor, "n"]) -> Batch:
+    def _batch(self, index: Int[Tensor, " n"]) -> Batch:
         return Batch(
             {name: column.read(index) for name, column in self.signals.items()},
             {name: there.index_select(0, index) for name, there in self._present.items()},

@@ -15,8 +15,8 @@ CHANCE = 0.1
 
 
 def copies(
-    columns: Mapping[str, Column], rows: Int[np.ndarray, "n"]
-) -> Int[np.ndarray, "n"] | None:
+    columns: Mapping[str, Column], rows: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " n"] | None:
     """A number for each context, the same for contexts equal in every signal; None if all differ.
 
     Only columns in memory are looked at. Contexts made of numbers alone (vectors, series) of which

@@ -30,7 +30,7 @@ PATIENCE = 2.0
 class Cells:
     """A column of encoded files: a path, or the bytes themselves, for each context that has one."""
 
-    filled: Bool[np.ndarray, "contexts"]
+    filled: Bool[np.ndarray, " contexts"]
     cell: Callable[[int], Path | bytes]
     name: Callable[[int], str]
 
@@ -56,7 +56,7 @@ def paths(files: Sequence[str | None], folder: Path) -> Cells:
 def decoded(
     kind: Kind,
     cells: Cells,
-    rows: Int[np.ndarray, "n"],
+    rows: Int[np.ndarray, " n"],
     decode: Callable[[Path | io.BytesIO], np.ndarray],
     shape: tuple[int, ...],
     dtype: torch.dtype,

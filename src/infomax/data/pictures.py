@@ -26,7 +26,7 @@ _GREY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L"}
 
 
 def picture_files(
-    cells: Cells, rows: Int[np.ndarray, "n"], spec: PictureSpec
+    cells: Cells, rows: Int[np.ndarray, " n"], spec: PictureSpec
 ) -> tuple[Column, dict[int, str]]:
     """A column of picture files of any format, size and mode; see `PictureSpec`.
 

@@ -39,7 +39,7 @@ def finite(values: np.ndarray, what: str, rows: np.ndarray | None = None) -> np.
 
 
 def number_column(
-    kind: Kind, numbers: Float32[np.ndarray, "n ..."], filled: Bool[np.ndarray, "contexts"]
+    kind: Kind, numbers: Float32[np.ndarray, "n ..."], filled: Bool[np.ndarray, " contexts"]
 ) -> MemoryColumn:
     """A column of vectors or series: `numbers` of the contexts where `filled`, in order."""
     return MemoryColumn(kind, torch.from_numpy(np.ascontiguousarray(numbers)), _slots(filled))

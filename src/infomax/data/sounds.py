@@ -21,7 +21,7 @@ SECONDS = 4.0
 
 
 def sound_files(
-    cells: Cells, rows: Int[np.ndarray, "n"], spec: SoundSpec
+    cells: Cells, rows: Int[np.ndarray, " n"], spec: SoundSpec
 ) -> tuple[Column, dict[int, str]]:
     """A column of sound files (all that libsndfile reads): mono, `rate` Hz, `seconds` long."""
     seconds = SECONDS if spec.seconds is None else spec.seconds
@@ -30,7 +30,7 @@ def sound_files(
     return decoded("sound", cells, rows, decode, (samples,), torch.int16)
 
 
-def read_sound(file: Path | io.BytesIO, rate: int, samples: int) -> Int16[np.ndarray, "samples"]:
+def read_sound(file: Path | io.BytesIO, rate: int, samples: int) -> Int16[np.ndarray, " samples"]:
     """The first `samples` of a sound file at `rate` Hz: channels averaged, padded with zeros.
 
     Raises:

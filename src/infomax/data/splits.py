@@ -8,7 +8,7 @@ from jaxtyping import Int
 from infomax._errors import InfomaxError
 
 
-def _first(values: np.ndarray) -> Int[np.ndarray, "n"]:
+def _first(values: np.ndarray) -> Int[np.ndarray, " n"]:
     """Each value as a number from 0."""
     codes: np.ndarray = np.unique(values, return_inverse=True)[1].astype(np.int64).reshape(-1)
     return codes
@@ -60,7 +60,7 @@ def split(
     group: np.ndarray | None = None,
     label: np.ndarray | None = None,
     whole: np.ndarray | None = None,
-) -> dict[str, Int[np.ndarray, "n"]]:
+) -> dict[str, Int[np.ndarray, " n"]]:
     """Train, validation and test positions of `size` contexts.
 
     Args:

@@ -41,13 +41,13 @@ class Table:
     """
 
     size: int
-    read: Callable[[Int[np.ndarray, "n"]], Signals]
+    read: Callable[[Int[np.ndarray, " n"]], Signals]
     labels: dict[str, np.ndarray]
     group: np.ndarray | None = None
     given: np.ndarray | None = None
 
 
-def whole(columns: dict[str, Column]) -> Callable[[Int[np.ndarray, "n"]], Signals]:
+def whole(columns: dict[str, Column]) -> Callable[[Int[np.ndarray, " n"]], Signals]:
     """The `read` of a source that is already in memory."""
     return lambda rows: Signals(columns, {})
 

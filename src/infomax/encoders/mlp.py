@@ -37,7 +37,7 @@ class MLP(nn.Module):
             self.add_module(f"stage{index}", stage)
         self.head = nn.LazyLinear(dim)
 
-    def forward(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
+    def forward(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n dim"]:
         """Encode a batch."""
         hidden = self.scale(value.float()) if value.ndim == 2 else value.flatten(1).float()
         for name in self._stages:

@@ -63,7 +63,7 @@ class Pool(nn.Module):
         tensor([[2., 3.]])
     """
 
-    def forward(self, value: Float[Tensor, "n *signal"]) -> Float[Tensor, "n twice"]:
+    def forward(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n twice"]:
         if value.ndim != 3:
             raise InfomaxError(
                 wanted="a sequence [n, steps, features] to pool",

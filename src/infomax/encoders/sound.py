@@ -155,7 +155,7 @@ class LogMel(Pyramid):
         self.spectrogram = Spectrogram(rate, mels, hop, frame)
         self.scale = Standardize(mels)
 
-    def forward(self, sound: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
+    def forward(self, sound: Float[Tensor, " n *signal"]) -> Float[Tensor, " n dim"]:
         """Encode a batch of sounds."""
         frames = self.scale(self.spectrogram(is_sound(sound)))
         return self.climb(masked(frames, self.spectrogram.real(sound)))
@@ -205,7 +205,7 @@ class Waveform(Pyramid):
         super().__init__((width,) * len(strides), strides, dim, 1)
         self.scale = Standardize(1)
 
-    def forward(self, sound: Float[Tensor, "n *signal"]) -> Float[Tensor, "n dim"]:
+    def forward(self, sound: Float[Tensor, " n *signal"]) -> Float[Tensor, " n dim"]:
         """Encode a batch of sounds."""
         return self.climb((is_sound(sound).float() / self.scale.std)[:, :, None])
 

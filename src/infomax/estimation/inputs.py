@@ -163,7 +163,7 @@ def _is_discrete(column: np.ndarray) -> bool:
     return len(np.unique(column)) <= min(FEW, max(2, len(column) // 10))
 
 
-def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, "n"], int]:
+def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
     """A number for each row, the same for exact copies of it; and how many rows are copies.
 
     Rows are told apart by a hash of 64 bits, column by column, so that a million take seconds.

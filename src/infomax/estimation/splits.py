@@ -23,8 +23,8 @@ MOST = {"train": 200_000, "validation": 10_000, "test": 100_000}
 class Split:
     """Row numbers: validation, and (train, test) of each fold."""
 
-    validation: Int[np.ndarray, "v"]
-    folds: Sequence[tuple[Int[np.ndarray, "_"], Int[np.ndarray, "_"]]]
+    validation: Int[np.ndarray, " v"]
+    folds: Sequence[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -36,7 +36,7 @@ class Split:
         }
 
 
-def split(copies: Int[np.ndarray, "n"], seed: int) -> Split:
+def split(copies: Int[np.ndarray, " n"], seed: int) -> Split:
     """Cut rows into validation and folds, equal copies together; seeded.
 
     Args:
