@@ -18,10 +18,11 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def browse(path, home, *flags):
-    """Open a page in a fresh browser; gives what it wrote, and its console's errors."""
+def browse(page, home, *flags):
+    """Open a file or an address in a fresh browser; gives what it wrote, its console's errors."""
+    address = page if isinstance(page, str) else page.as_uri()
     done = subprocess.run(
-        [BROWSER, *FLAGS, f"--user-data-dir={home}", *flags, path.as_uri()],
+        [BROWSER, *FLAGS, f"--user-data-dir={home}", *flags, address],
         check=False,
         capture_output=True,
         text=True,

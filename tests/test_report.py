@@ -472,6 +472,37 @@ def test_in_chromium_the_map_and_the_curves_answer(tmp_path, width, graph):
     assert float(seen["opened"]) < 2000
 
 
+DEEP = RECIPE | {
+    "views": {
+        "picture": {"signal": "picture"},
+        "seen": {"of": "picture", "augment": "crop_flip"},
+        "top": {"of": "seen", "half": "top"},
+        "z_top": {"of": "top", "encode": "eye"},
+        "middle": {"of": "top", "encode": "eye", "at": "stage2"},
+        "z_voice": {"signal": "voice"},
+    }
+}
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1200, 390])
+def test_in_chromium_a_deep_graph_fits_without_scrolling(tmp_path, width):
+    run = make(tmp_path / "run", atlas=False)
+    (run / "recipe.yaml").write_text(yaml.safe_dump(DEEP))
+    probe = (
+        "<script>addEventListener('load', () => {"
+        "const box = document.querySelector('#views .scroll');"
+        "document.documentElement.dataset.scrolls = box.scrollWidth - box.clientWidth;"
+        "document.documentElement.dataset.graph = box.clientWidth;});</script></body>"
+    )
+    path = tmp_path / "deep.html"
+    path.write_text(page(run).replace("</body>", probe), encoding="utf-8")
+    dom, console = browse(path, tmp_path / "home", f"--window-size={width},900", "--dump-dom")
+    assert not console
+    assert int(re.search(r'data-graph="(\d+)"', dom)[1]) > 300
+    assert int(re.search(r'data-scrolls="(\d+)"', dom)[1]) == 0
+
+
 @needs_browser
 def test_in_chromium_it_is_light_and_dark(tmp_path):
     from PIL import Image

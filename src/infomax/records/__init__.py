@@ -14,6 +14,7 @@ from infomax.records.files import (
     Verdict,
     check_target,
     dumps,
+    write_bytes_atomic,
     write_json_atomic,
     write_text_atomic,
     writing,
@@ -34,7 +35,6 @@ from infomax.records.results import (
     Shared,
     Term,
     ZeroShot,
-    heaviest,
     read_results,
 )
 
@@ -59,10 +59,10 @@ __all__ = [
     "append_metric",
     "check_target",
     "dumps",
-    "heaviest",
     "keep_metrics",
     "read_metrics",
     "read_results",
+    "write_bytes_atomic",
     "write_json_atomic",
     "write_text_atomic",
     "writing",

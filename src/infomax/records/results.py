@@ -155,11 +155,6 @@ class Results:
         return read_record(cls, data, where)
 
 
-def heaviest(terms: Sequence[Term]) -> Term | None:
-    """Choose the term to speak of first: the heaviest maximized one."""
-    return max(terms, key=lambda term: term.weight, default=None)
-
-
 def read_results(path: Path) -> Results:
     """Read results.json; a missing, damaged or foreign file raises InfomaxError."""
     fix = "run `infomax evaluate` on the run folder to write it again"

@@ -15,6 +15,7 @@ MOST_POINTS = 2000
 TILE = 48  # pixels; the largest thumbnail kept
 PNG_BYTES = 1_500_000  # small pictures stay exact
 SHEET_BYTES = 4_000_000
+HUES = (225, 28, 165, 330, 52, 200, 2, 280, 110, 15)
 
 
 def payload(atlas: Atlas) -> dict[str, Any]:
@@ -35,9 +36,30 @@ def payload(atlas: Atlas) -> dict[str, Any]:
         names = sorted(set(labels), key=_naturally)
         number = {name: i for i, name in enumerate(names)}
         out |= {"label": [number[label] for label in labels], "names": names}
+        out["colours"] = colours(len(names))
     if atlas.pictures is not None:
         out |= sheet(atlas.pictures[keep])
     return out
+
+
+def colours(labels: int) -> list[tuple[float, int, int]]:
+    """Hue in degrees, saturation and lightness in percent of each label, by daylight.
+
+    Neighbouring labels get hues far apart, and two lightnesses where there are more than ten.
+
+    Example:
+        >>> colours(2), colours(12)[11]
+        ([(225, 68, 45), (28, 68, 45)], (72.5, 68, 36))
+    """
+    few = labels <= len(HUES)
+    return [
+        (
+            HUES[label] if few else label * 137.5 % 360,
+            25 if label % 10 == 9 else 68,
+            36 if label % 2 and not few else 45,
+        )
+        for label in range(labels)
+    ]
 
 
 def thumbnail(atlas: Atlas | None) -> str | None:

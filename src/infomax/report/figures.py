@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 from infomax._errors import InfomaxError
-from infomax.records import write_text_atomic, writing
+from infomax.records import write_bytes_atomic, writing
 from infomax.report import curves, found, known, scatter
 from infomax.report.folder import Folder, read
 from infomax.report.page import COLORS, HERE, drawing_of_views
@@ -21,7 +22,8 @@ def write_figures(run: Path, out: Path) -> list[Path]:
     """Write every drawing of a run's report to a folder, as SVG and as PNG, light, on white.
 
     ``views`` is the graph of views with its nats, ``curve-1`` ... an edge through training,
-    ``profile-VIEW`` what each stage knows, ``nats-before`` and ``nats-after`` the map between
+    ``profile-1`` ... what
+    the stages of a judged view know, ``nats-before`` and ``nats-after`` the map between
     views, ``map`` the embeddings. A drawing whose records the run lacks is left out.
 
     Raises:
@@ -37,15 +39,11 @@ def write_figures(run: Path, out: Path) -> list[Path]:
     written = []
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    for name, drawing in drawings.items():
-        svg = standalone(drawing)
-        for path in (out / f"{name}.svg", out / f"{name}.png"):
-            with writing(path):
-                if path.suffix == ".svg":
-                    write_text_atomic(path, svg)
-                else:
-                    path.write_bytes(png(svg))
-            written.append(path)
+        for name, drawing in drawings.items():
+            svg = standalone(drawing)
+            for suffix, content in ((".svg", svg.encode()), (".png", png(svg))):
+                written.append(out / f"{name}{suffix}")
+                write_bytes_atomic(written[-1], content)
     return written
 
 
@@ -59,8 +57,8 @@ def figures(folder: Folder) -> dict[str, Markup]:
     for i, curve in enumerate(curves.collect(folder.metrics, results)):
         out[f"curve-{i + 1}"] = curves.draw(curve, i % COLORS)
     if results is not None:
-        for held in known.profiles(results):
-            out[f"profile-{_plain(held['view'])}"] = held["drawing"]
+        for i, held in enumerate(known.profiles(results)):
+            out[f"profile-{i + 1}"] = held["drawing"]
         for shown in found.maps(results.map):
             out[f"nats-{shown['stage']}"] = shown["drawing"]
     if folder.atlas is not None:
@@ -69,21 +67,19 @@ def figures(folder: Folder) -> dict[str, Markup]:
 
 
 def standalone(drawing: str) -> str:
-    """An SVG file of a drawing: its style inside, every colour a plain one.
+    """An SVG file of a drawing: its style inside, every colour a plain one, on white.
 
     Programs that draw SVG outside of browsers know neither variables nor mixed colours.
     """
     colours = _colours()
-    style = (HERE / "drawing.css").read_text(encoding="utf-8")
-    style = re.sub(r"font: 12px/1 [^;]+;", "font-family: sans-serif; font-size: 12px;", style)
-    width, height = re.search(r'viewBox="0 0 (\S+) (\S+)"', drawing).groups()  # type: ignore[union-attr]
-    whole = re.sub(r' (width|height)="[^"]*"', "", drawing[: drawing.index(">")])
-    size = f' xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-    white = '<rect width="100%" height="100%" style="fill:#ffffff"/>'
-    inner = f"<style>{_resolved(style, colours)}</style>{white}"
-    return _resolved(whole, colours) + size + ">" + inner + _resolved(
-        drawing[drawing.index(">") + 1 :], colours
-    )  # fmt: skip
+    root = ElementTree.fromstring(_resolved(drawing, colours))
+    _, _, width, height = root.attrib["viewBox"].split()
+    root.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "width": width, "height": height}
+    style = ElementTree.Element("style")
+    style.text = _resolved((HERE / "drawing.css").read_text(encoding="utf-8"), colours)
+    white = {"width": "100%", "height": "100%", "style": "fill:#ffffff"}
+    root[:0] = [style, ElementTree.Element("rect", white)]
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def png(svg: str) -> bytes:
@@ -123,7 +119,3 @@ def _resolved(text: str, colours: dict[str, str]) -> str:
 def _mixed(one: str, share: float, other: str) -> str:
     pairs = [(int(one[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name)

@@ -73,13 +73,10 @@
     const view = { x: 500, y: 500, zoom: 1 };
     let sheet = null, at = -1, drag = null, waiting = false;
 
-    // Neighbouring labels get hues far apart; two lightnesses when there are more than ten.
-    const hues = [225, 28, 165, 330, 52, 200, 2, 280, 110, 15];
     const color = (label) => {
       if (label === undefined) return dark.matches ? "#99a4ff" : "#4753c9";
-      const hue = names.length <= 10 ? hues[label] : (label * 137.5) % 360;
-      const light = (dark.matches ? 68 : 45) + (names.length > 10 && label % 2 ? -9 : 0);
-      return `hsl(${hue} ${label % 10 === 9 ? 25 : 68}% ${light}%)`;
+      const [hue, saturation, light] = data.colours[label];
+      return `hsl(${hue} ${saturation}% ${light + (dark.matches ? 23 : 0)}%)`;
     };
     const shown = (i) => !chosen.size || chosen.has(data.label[i]);
     const extent = (values) => Math.max(...values) - Math.min(...values) || 1;

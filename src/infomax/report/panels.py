@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from infomax.records import Probe, Results, heaviest
+from infomax.records import Probe, Results
 from infomax.report import found, words
 from infomax.report.folder import Folder
 
@@ -32,7 +32,7 @@ def facts(results: Results | None) -> list[str]:
 def tiles(results: Results) -> list[dict[str, Any]]:
     """Choose the few numbers to see first."""
     tiles: list[dict[str, Any]] = []
-    term = heaviest(results.terms)
+    term = words.main(results.terms)
     if term is not None:
         ceiling = term.ceiling if term.ceiling and math.isfinite(term.ceiling) else None
         tiles.append(
@@ -93,7 +93,7 @@ def tiles(results: Results) -> list[dict[str, Any]]:
 
 def reasons(results: Results) -> list[str]:
     """Say why the verdict is what it is: of the terms at fault, or else of the main one."""
-    first = heaviest(results.terms)
+    first = words.main(results.terms)
     told = [t for t in results.terms if t.verdict != "ok"] or ([first] if first else [])
     name = len(results.terms) > 1
     return [(f"{words.pair(t)}: {t.why}" if name else sentence(t.why)) for t in told if t.why]
@@ -106,7 +106,7 @@ def sentence(text: str) -> str:
 
 def sentences(results: Results) -> list[str]:
     """Say the numbers of the main term and of the linear probes in plain words."""
-    term = heaviest(results.terms)
+    term = words.main(results.terms)
     out = words.meaning(term) if term else []
     linear = [p for p in results.probes if p.metric == "accuracy"] or list(results.probes)[:2]
     out += [words.probe_sentence(p, held_out(results)) for p in linear[:2]]
@@ -156,7 +156,7 @@ def reproduce(results: Results | None, folder: Folder) -> dict[str, Any]:
     names = [str(name) for name in skipped] if isinstance(skipped, list | tuple) else []
     rows = [(key, _cell(value)) for key, value in env.items()]
     rows += [(f"data: {key}", _cell(value)) for key, value in data.items()]
-    term = heaviest(results.terms) if results else None
+    term = words.main(results.terms) if results else None
     quote = ""
     crossed = results and term and "crossed" in (results.verdict, term.verdict)
     if results and term and math.isfinite(term.nats) and not crossed:

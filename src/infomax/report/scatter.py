@@ -2,70 +2,58 @@
 
 from __future__ import annotations
 
+import colorsys
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from infomax.report.atlas import payload
 from infomax.report.folder import Atlas
 from infomax.report.svg import el, shorten
 
-SIDE, LEGEND, LINE = 480.0, 150.0, 19.0
-HUES = 137.5
+SIDE, MARGIN, LEGEND, LINE = 480.0, 12.0, 150.0, 19.0
 
 
 def draw(atlas: Atlas) -> Markup:
     """Draw the places of a map; a legend names the labels, as many as fit."""
     shown = payload(atlas)
     names = shown.get("names", [])
+    fills = [f"fill:{_plain(*parts)}" for parts in shown.get("colours", [])]
     labels = shown.get("label", [0] * len(shown["x"]))
     dots = [
-        el(
-            "circle",
-            {
-                "cx": 12 + x / 1000 * (SIDE - 24),
-                "cy": 12 + y / 1000 * (SIDE - 24),
-                "r": 2.6,
-                "fill-opacity": 0.75,
-                **_filled(label),
-            },
+        _dot(x / 1000 * (SIDE - 2 * MARGIN), y / 1000 * (SIDE - 2 * MARGIN), 2.6, style)
+        for x, y, style in zip(
+            shown["x"],
+            shown["y"],
+            [fills[label] if fills else "fill:var(--accent)" for label in labels],
+            strict=True,
         )
-        for x, y, label in zip(shown["x"], shown["y"], labels, strict=True)
     ]
-    fits = int((SIDE - 24) / LINE)
-    listed = list(enumerate(names))[: fits if len(names) <= fits else fits - 1]
-    legend = [
-        el(
-            "g",
-            {},
-            el(
-                "circle",
-                {"cx": SIDE + 12, "cy": 20 + LINE * i, "r": 5, "style": f"fill:{colour(i)}"},
-            ),
-            el("text", {"x": SIDE + 24, "y": 24 + LINE * i}, shorten(name, 18)),
-        )
-        for i, name in listed
-    ]
-    if len(listed) < len(names):
-        more = {"x": SIDE + 24, "y": 24 + LINE * len(listed)}
-        legend.append(el("text", more, f"and {len(names) - len(listed)} more"))
     width = SIDE + (LEGEND if names else 0)
     told = f"Map of the embeddings {atlas.view}, {atlas.method}, {len(dots)} contexts"
     size = {"viewBox": f"0 0 {width:g} {SIDE:g}", "role": "img", "aria-label": told}
-    return el("svg", size, *dots, *legend)
+    return el("svg", size, el("g", {"fill-opacity": 0.75}, *dots), *_legend(names, fills))
 
 
-def _filled(label: int) -> dict[str, str]:
-    return {"style": f"fill:{colour(label)}"}
+def _legend(names: Sequence[str], fills: Sequence[str]) -> list[Markup]:
+    fits = int((SIDE - 2 * MARGIN) / LINE)
+    listed = names if len(names) <= fits else names[: fits - 1]
+    rows = [8 + LINE * i for i in range(len(names))]
+    out = [_dot(SIDE, row, 5, style) for _, row, style in zip(listed, rows, fills, strict=False)]
+    out += [_line(shorten(name, 18), row) for name, row in zip(listed, rows, strict=False)]
+    if len(listed) < len(names):
+        out.append(_line(f"and {len(names) - len(listed)} more", rows[len(listed)]))
+    return out
 
 
-def colour(label: int) -> str:
-    """A colour of a label, far from those of its neighbours.
+def _line(words: str, row: float) -> Markup:
+    return el("text", {"x": SIDE + 2 * MARGIN, "y": row + MARGIN + 4}, words)
 
-    Example:
-        >>> colour(0), colour(1)
-        ('#2741c1', '#c13b27')
-    """
-    import colorsys
 
-    light = 0.36 if label % 2 and label >= 10 else 0.455
-    red, green, blue = colorsys.hls_to_rgb((230 + HUES * label) % 360 / 360, light, 0.66)
-    return "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
+def _dot(x: float, y: float, radius: float, style: str) -> Markup:
+    return el("circle", {"cx": x + MARGIN, "cy": y + MARGIN, "r": radius, "style": style})
+
+
+def _plain(hue: float, saturation: int, light: int) -> str:
+    parts = colorsys.hls_to_rgb(hue / 360, light / 100, saturation / 100)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)

@@ -85,8 +85,9 @@ def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -
     if not size.columns:
         left = PHONE - 34 - bends - size.label - depth * size.step
         return replace(size, card=max(100.0, min(size.card, left)))
-    step = (ROOM - 104 - 46 - bends - size.label) / depth
-    step = max(146.0, min(size.step, step))
+    # context, the gap after it, the columns (the last without its gap of 24), the brackets
+    step = (ROOM - 104 - 36 + 24 - 46 - bends - size.label) / depth
+    step = max(130.0, min(size.step, step))
     return replace(size, step=step, card=step - (40 if step > 180 else 24))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from infomax.records import Probe, Representation, Results, Term, heaviest
+from infomax.records import Probe, Representation, Results, Term
 
 SIGN = {"lower": "≥", "upper": "≤", "estimate": "≈"}
 WORDS = {"lower": "at least", "upper": "at most", "estimate": "about"}
@@ -32,7 +33,9 @@ ADVICE = {
 }
 
 CROWDED = -1.0
-"""Uniformity above which contexts crowd together: that of points about 60 degrees wide."""
+"""Uniformity above which contexts crowd together: that of points about 41 degrees apart."""
+SPHERE = {"alignment": "0 together, 2 unrelated", "uniformity": "0 one point, lower is more even"}
+"""How the two numbers of a representation on the sphere are read."""
 
 
 def nats(value: float, error: float = math.nan) -> str:
@@ -78,7 +81,7 @@ def pair(term: Term) -> str:
 
 def headline(results: Results | None) -> str:
     """Say in one sentence what was learned."""
-    term = heaviest(results.terms) if results else None
+    term = main(results.terms) if results else None
     if results is None or term is None:
         return "This run has no held-out result yet."
     if not math.isfinite(term.nats):
@@ -89,6 +92,11 @@ def headline(results: Results | None) -> str:
         return f"No shared information could be shown between {pair(term)}."
     amount = with_error(term.nats, term.stderr)
     return f"The views {pair(term)} share {WORDS[term.side]} {amount} nats."
+
+
+def main(terms: Sequence[Term]) -> Term | None:
+    """Choose the term to speak of first: the heaviest maximized one."""
+    return max(terms, key=lambda term: term.weight, default=None)
 
 
 def shows_nothing(term: Term) -> bool:
@@ -163,7 +171,7 @@ def sphere(shape: Representation) -> list[str]:
         near = "near each other" if shape.alignment < 1 else "hardly nearer than unrelated ones"
         out.append(
             f"On the sphere, the two views of a context lie {near}: alignment "
-            f"{nats(shape.alignment)} (mean squared distance; 0 together, 2 unrelated)."
+            f"{nats(shape.alignment)} (mean squared distance; {SPHERE['alignment']})."
         )
     if math.isfinite(shape.uniformity):
         spread = "spread over the sphere" if shape.uniformity < CROWDED else "crowd together"
