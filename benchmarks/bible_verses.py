@@ -1,10 +1,14 @@
 """Verses in two versions: how often a verse is found by its translation, in books never seen.
 
     python benchmarks/bible_verses.py DATA_FOLDER
+    python benchmarks/bible_verses.py DATA_FOLDER --transformer
 
 Trains the recipe `text-pairs` as it is shipped on whole books and looks for verses of other books
 (as DATA_FOLDER's README suggests), among 1,000. Beside it linear CCA, and the cosine of TF-IDF of
 character 3-grams, which needs no training and lives on names. Writes results/bible_verses.json.
+
+With --transformer: the first pair only, by the recipe's bag of words and by a transformer in its
+place, with the seconds of each. Writes results/bible_verses_transformer.json.
 """
 
 from __future__ import annotations
@@ -19,14 +23,24 @@ import numpy as np
 import torch
 
 from infomax import recipe, runs
-from infomax.records import read_results
+from infomax.records import Results, read_results
 
 TEST = ["Esther", "Job", "Ecclesiastes", "Acts", "Hebrews"]
 VALIDATION = ["Ruth", "Proverbs", "James"]
 PAIRS = [("web", "reina_valera"), ("kjv", "web")]
+READERS = {
+    "bag": [],
+    "transformer": [
+        "encoders.reader={kind: transformer, dim: 256}",
+        "train.lr=1e-3",
+        "train.batch=512",
+    ],
+}
 
 
-def trained(table: Path, one: str, other: str) -> list[dict[str, object]]:
+def trained(
+    table: Path, one: str, other: str, settings: list[str]
+) -> tuple[list[dict[str, object]], Results]:
     data = {
         "source": "parquet",
         "path": str(table),
@@ -38,9 +52,9 @@ def trained(table: Path, one: str, other: str) -> list[dict[str, object]]:
     }
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        runs.train(recipe.read("text-pairs", [f"data={json.dumps(data)}"]), out)
-        found = read_results(out / "results.json").to_json()
-    return [{**row, "pair": f"{one}/{other}"} for row in found["retrieval"]]
+        runs.train(recipe.read("text-pairs", [f"data={json.dumps(data)}", *settings]), out)
+        found = read_results(out / "results.json")
+    return [{**row, "pair": f"{one}/{other}"} for row in found.to_json()["retrieval"]], found
 
 
 def by_letters(table: Path, one: str, other: str) -> dict[str, object]:
@@ -63,22 +77,46 @@ def by_letters(table: Path, one: str, other: str) -> dict[str, object]:
     return {"pair": f"{one}/{other}", "by": name, "recall@1": float(np.mean(draws))}
 
 
+def readers(table: Path) -> list[dict[str, object]]:
+    """The same pair by each kind of encoder: recall, nats, seconds."""
+    rows: list[dict[str, object]] = []
+    for name, settings in READERS.items():
+        recalls, found = trained(table, *PAIRS[0], settings)
+        (term,) = found.terms
+        for row in recalls:
+            if row["baseline"] is None or name == "bag":
+                some = {k: row[k] for k in ("pair", "from", "to", "candidates", "recall@1")}
+                rows.append({"by": row["baseline"] or name, **some})
+        rows.append(
+            {"by": name, "settings": settings, "seconds": found.seconds, "nats": term.nats}
+            | {"stderr": term.stderr, "train_nats": term.train_nats, "ceiling": term.ceiling}
+        )
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    table = parser.parse_args().data / "verses.parquet"
+    parser.add_argument("--transformer", action="store_true", help="bag and transformer instead")
+    asked = parser.parse_args()
+    table = asked.data / "verses.parquet"
     rows: list[dict[str, object]] = []
-    for one, other in PAIRS:
-        rows += [*trained(table, one, other), by_letters(table, one, other)]
-        for row in rows[-5:]:
-            print({k: v for k, v in row.items() if k in ("pair", "by", "from", "recall@1")})
+    if asked.transformer:
+        rows = readers(table)
+    for one, other in [] if asked.transformer else PAIRS:
+        rows += [*trained(table, one, other, [])[0], by_letters(table, one, other)]
+    for row in rows:
+        print({k: v for k, v in row.items() if k in ("pair", "by", "from", "recall@1", "seconds")})
+    name = "bible_verses_transformer" if asked.transformer else "bible_verses"
     out = {
-        "command": "python benchmarks/bible_verses.py DATA_FOLDER",
+        "command": "python benchmarks/bible_verses.py DATA_FOLDER"
+        + " --transformer" * asked.transformer,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "recipe": "text-pairs, as shipped, seed 0",
+        "threads": torch.get_num_threads(),
+        "recipe": "text-pairs, as shipped but for settings, seed 0",
         "rows": rows,
     }
-    path = Path(__file__).parent / "results" / "bible_verses.json"
+    path = Path(__file__).parent / "results" / f"{name}.json"
     path.write_text(json.dumps(out, indent=1) + "\n")
 
 

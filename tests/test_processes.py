@@ -202,6 +202,30 @@ def test_torchrun_gives_the_run_of_one_process(tmp_path):
     assert files[0] == files[1]
 
 
+@pytest.mark.parametrize(
+    ("words", "world", "code", "torn"),
+    [
+        (["recipes", "show", "simclr"], 2, 0, False),
+        (["recipes", "show", "none-such"], 2, 2, False),
+        (["recipes", "show", "simclr"], 1, 0, True),
+    ],
+)
+def test_one_of_several_processes_ends_without_the_teardown(words, world, code, torn):
+    ends = (
+        "import atexit; atexit.register(print, 'torn down')\nfrom infomax.cli import main; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", ends, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "WORLD_SIZE": str(world)},
+    )
+    assert ended.returncode == code
+    assert ("torn down" in ended.stdout) == torn
+    assert "maximize:" in ended.stdout or "none-such" in ended.stderr  # nothing was lost
+
+
 @pytest.mark.slow
 def test_more_processes_than_contexts_is_refused(tmp_path):
     run = launch(tmp_path, "many", 3, batch=2, chunk=None)

@@ -270,20 +270,18 @@ def main() -> None:
     then it aborts (SIGABRT, threads of its own not joined), and torchrun then kills the others in
     the middle of their work.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        _main()
-        return
     try:
-        _main()
-        code = 0
+        _run()
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        if os.environ.get("WORLD_SIZE", "1") == "1":
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(ended.code or 0))
 
 
-def _main() -> None:
+def _run() -> None:
+    """Always ends in SystemExit; what cannot be done is told in one message."""
     from infomax._errors import InfomaxError
 
     try:

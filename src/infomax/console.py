@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -14,6 +15,7 @@ from rich.table import Table
 from infomax.comparison import Comparison
 from infomax.recipe import Recipe
 from infomax.records import Probe, Results, Retrieval, Term
+from infomax.report.words import SPHERE
 
 out = Console(highlight=False)
 EVERY = 10.0
@@ -143,10 +145,9 @@ def table(results: Results) -> None:
     if results.representation:
         rank = results.representation
         line(f"effective rank {rank.effective_rank:.1f} of {rank.dimension} dimensions")
-        if rank.uniformity == rank.uniformity:
-            pairs = f"alignment {rank.alignment:.2f} (0: pairs together, 2: unrelated), "
-            pairs = pairs if rank.alignment == rank.alignment else ""
-            line(f"{pairs}uniformity {rank.uniformity:.2f} (0: one point; lower: more even)")
+        for name, meaning in SPHERE.items():
+            if not math.isnan(value := getattr(rank, name)):
+                line(f"{name} {value:.2f} ({meaning})")
     skipped = results.data.get("skipped")
     if isinstance(skipped, list) and skipped:
         line(f"skipped {len(skipped)} unreadable contexts: {'; '.join(map(str, skipped[:5]))}")

@@ -71,9 +71,8 @@ def uniformity(z: Float[Tensor, "n d"], chunk: int = 1024) -> float:
         here = z[start : start + chunk]
         cosines = (here @ z[start + len(here) :].T).clamp(-1, 1)  # later ones: each pair once
         total += (4 * cosines - 4).exp().sum(dtype=torch.float64)
-        own = (here @ here.T).clamp(-1, 1).triu(1)
-        some = torch.ones_like(own).triu(1)
-        total += ((4 * own - 4).exp() * some).sum(dtype=torch.float64)
+        own = (here @ here.T).clamp(-1, 1)
+        total += (4 * own - 4).exp().triu(1).sum(dtype=torch.float64)
     return float((total / (n * (n - 1) / 2)).log().clamp(-8, 0))
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from infomax.comparison.sides import Run, contexts_of
-from infomax.records import Held, Probe, Results, Retrieval, Term, heaviest
+from infomax.records import Held, Probe, Results, Retrieval, Term
 from infomax.report import curves, words
 
 Z95 = 1.96
 NATS, PROBES, RETRIEVAL = "Nats, held out", "Probes", "Retrieval"
-SPHERE = {"alignment": "0 together, 2 unrelated", "uniformity": "0 one point, lower is more even"}
 PROFILE, REST = "Nats about factors, at the output", "The representation"
 
 
@@ -132,7 +131,7 @@ def _terms(results: Results) -> Mapping[Hashable, tuple[str, Cell]]:
 
 def main_edge(results: Results | None) -> tuple[curves.Key, Term] | None:
     """The edge that is spoken of first, and its key."""
-    term = heaviest(results.terms) if results else None
+    term = words.main(results.terms) if results else None
     if results is None or term is None:
         return None
     return next((key, own) for key, own in curves.keyed(results.terms) if own is term)
@@ -236,7 +235,7 @@ def _rest(results: Results) -> Mapping[Hashable, tuple[str, Cell]]:
         text = f"{rank.effective_rank:.1f}"
         cell = Cell(value=rank.effective_rank, text=text, below=f"of {rank.dimension} dimensions")
         out["rank"] = ("effective rank", cell)
-        for key, told in SPHERE.items():
+        for key, told in words.SPHERE.items():
             value = getattr(rank, key)
             if math.isfinite(value):
                 out[key] = (key, Cell(value=value, text=words.nats(value), below=told))

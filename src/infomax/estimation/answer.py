@@ -215,13 +215,14 @@ def _point(
     value = held + correction
     error = math.hypot(spread, correction / 2)
     trust = min(max((bound.nats / max(bound.stderr, 1e-12) - 2.5) / 1.5, 0.0), 1.0)
-    reach = _quantile((1 + level) / 2) * error
+    two_sided = _quantile((1 + level) / 2)
+    reach = two_sided * error
     nats = trust * max(value, 0.0)
     above = trust * _shortfall(best, records, abs(correction), nats)
     low = max(nats - reach, 0.0) if trust > 0 else 0.0
     high = max(value, nats, 0.0) + reach + above
     others = [bounded(r.test) for r in records if r is not best and alike(r, best)]
-    doubt = [o.nats + _quantile((1 + level) / 2) * o.stderr for o in others]
+    doubt = [other.nats + two_sided * other.stderr for other in others]
     return nats, low, max([high, *doubt])
 
 

@@ -86,7 +86,7 @@ class Portfolio:
         folds = len(self.cut.folds)
         self.total = len(candidates) + folds
         records = self._heat([Record(c) for c in candidates])
-        first = choose(records, 1)
+        first = choose(records)
         rivals = [
             r
             for r in records
@@ -100,7 +100,7 @@ class Portfolio:
                 if (share if record is first else share / 2) > self._least(record, 1.2 * cost):
                     self._fit(record, fold, share)
         ran = len(first.validation)
-        best = choose([r for r in rivals if len(r.validation) == ran], ran)
+        best = choose([r for r in rivals if len(r.validation) == ran])
         self._value(best)
         torn = self._control(best)
         self.watch(self.total, self.total, best.candidate.method)
@@ -137,11 +137,11 @@ class Portfolio:
 
     def _part(
         self,
-        train: Int[np.ndarray, "t"],
-        hidden: Int[np.ndarray, "v"],
+        train: Int[np.ndarray, " t"],
+        hidden: Int[np.ndarray, " v"],
         seed: int,
         share: float,
-        partner: Int[np.ndarray, "n"] | None = None,
+        partner: Int[np.ndarray, " n"] | None = None,
     ) -> Part:
         """Rows to fit to; with `partner`, row i of x goes with row partner[i] of y."""
         of_y, of_hidden = (train, hidden) if partner is None else (partner[train], partner[hidden])
@@ -209,7 +209,7 @@ class Portfolio:
         return self.deadline - time.perf_counter()
 
 
-def choose(records: Sequence[Record], folds: int) -> Record:
+def choose(records: Sequence[Record]) -> Record:
     """The simplest candidate that validation cannot tell from the best (one standard error).
 
     They are compared row by row, so that the error is of the difference; on InfoNCE, which is
@@ -217,20 +217,20 @@ def choose(records: Sequence[Record], folds: int) -> Record:
     """
     best = records[0]
     for record in records[1:]:
-        mean, stderr = _gain(record, best, folds)
-        if mean > stderr:
+        if not alike(best, record):
             best = record
     return best
 
 
 def alike(record: Record, best: Record) -> bool:
-    """Whether validation cannot tell a candidate from the chosen one (one standard error)."""
-    mean, stderr = _gain(record, best, min(len(record.validation), len(best.validation)))
-    return mean >= -stderr
+    """Whether a candidate is no worse than another by more than validation's standard error."""
+    mean, stderr = _gain(record, best)
+    return not mean < -stderr  # so that NaN decides nothing
 
 
-def _gain(record: Record, other: Record, folds: int) -> tuple[float, float]:
-    """What validation gives one candidate over another, with its standard error."""
+def _gain(record: Record, other: Record) -> tuple[float, float]:
+    """What validation gives one candidate over another, over the folds of both, and its error."""
+    folds = min(len(record.validation), len(other.validation))
     steady = not (other.resolved(folds) and record.resolved(folds))
     more = record.chosen_by(steady=steady, folds=folds) - other.chosen_by(
         steady=steady, folds=folds
@@ -240,5 +240,5 @@ def _gain(record: Record, other: Record, folds: int) -> tuple[float, float]:
 
 def _behind(record: Record, first: Record) -> bool:
     """Whether a candidate has lost after one fold: by more than three standard errors."""
-    mean, stderr = _gain(record, first, 1)
+    mean, stderr = _gain(record, first)
     return mean < -3 * stderr

@@ -16,7 +16,7 @@ from infomax.views import Encode, View, evaluate, vectors
 CHUNK = 500
 
 
-def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *shape"]:
+def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, " n *shape"]:
     """One view of every context of a split, in the split's order, in evaluation mode.
 
     ``[n, d]``, or ``[n, positions, d]`` for a feature map or sequence. A stochastic encoder gives
@@ -28,7 +28,7 @@ def embed(view: View, contexts: Contexts, split: str) -> Float[np.ndarray, "n *s
 
 def embed_each(
     views: Sequence[View], contexts: Contexts, split: str
-) -> list[Float[np.ndarray, "n *shape"]]:
+) -> list[Float[np.ndarray, " n *shape"]]:
     """Several views, evaluated together: what they share is one draw, what they do not is two."""
     device = device_of(views[0])
     for node in (node for view in views for node in view.path):
@@ -47,7 +47,7 @@ def embedded(
     views: Sequence[View],
     signals: Mapping[str, Tensor],
     there: Mapping[str, Tensor] | None = None,
-) -> list[Float[np.ndarray, "n *shape"]]:
+) -> list[Float[np.ndarray, " n *shape"]]:
     """Views of a batch by encoders that are in evaluation mode; NaN where one is missing."""
     values = evaluate(views, signals, there, draw=False)
     out = []
@@ -68,7 +68,7 @@ def device_of(view: View) -> torch.device:
     return parameter.device if parameter is not None else torch.device("cpu")
 
 
-def flat(z: Float[np.ndarray, "n *shape"]) -> Float[np.ndarray, "n d"]:
+def flat(z: Float[np.ndarray, " n *shape"]) -> Float[np.ndarray, " n d"]:
     """One vector a context: the mean over positions."""
     return z.mean(1) if z.ndim == 3 else z
 

@@ -32,7 +32,6 @@ from infomax.records import (
     Shared,
     Term,
     ZeroShot,
-    heaviest,
 )
 
 MAPPED = 1500
@@ -124,7 +123,7 @@ def evaluate(
         representation=Representation(
             effective_rank=rank,
             dimension=seen.shape[1],
-            alignment=_aligned(study, terms, contexts),
+            alignment=_aligned(study, contexts),
             uniformity=diagnostics.uniformity(seen),
         ),
         map=_map(recipe, contexts, learned, there, next(iter(labels), None), watch),
@@ -135,12 +134,12 @@ def evaluate(
     )
 
 
-def _aligned(study: Study, terms: list[Term], contexts: Contexts) -> float:
-    """Alignment of the main edge's two ends; NaN where they have no distance."""
-    main = heaviest(terms)
-    if main is None or len(main.between) != 2 or not set(main.between) <= study.views.keys():
+def _aligned(study: Study, contexts: Contexts) -> float:
+    """Alignment of the two ends of the heaviest edge; NaN where they have no distance."""
+    edge = max(study.objective.terms, key=lambda term: term.weight).edge
+    if edge.joint:
         return math.nan
-    ends = embed_each([study.views[name] for name in main.between], contexts, "test")
+    ends = embed_each([edge.a, edge.b], contexts, "test")
     if any(end.ndim != 2 for end in ends) or ends[0].shape != ends[1].shape:
         return math.nan
     there = np.isfinite(ends[0]).all(1) & np.isfinite(ends[1]).all(1)
