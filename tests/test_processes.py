@@ -219,7 +219,7 @@ def test_one_of_several_processes_ends_without_the_teardown(words, world, code, 
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "WORLD_SIZE": str(world)},
+        env={**os.environ, "WORLD_SIZE": str(world), "PYTHONUNBUFFERED": ""},
     )
     assert ended.returncode == code
     assert ("torn down" in ended.stdout) == torn
