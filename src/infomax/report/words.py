@@ -32,8 +32,6 @@ ADVICE = {
     "and check the data for duplicates across contexts.",
 }
 
-CROWDED = -1.0
-"""Uniformity above which contexts crowd together: that of points about 41 degrees apart."""
 SPHERE = {"alignment": "0 together, 2 unrelated", "uniformity": "0 one point, lower is more even"}
 """How the two numbers of a representation on the sphere are read."""
 
@@ -174,10 +172,9 @@ def sphere(shape: Representation) -> list[str]:
             f"{nats(shape.alignment)} (mean squared distance; {SPHERE['alignment']})."
         )
     if math.isfinite(shape.uniformity):
-        spread = "spread over the sphere" if shape.uniformity < CROWDED else "crowd together"
         out.append(
-            f"Different contexts {spread}: uniformity {nats(shape.uniformity)} (0 all in one "
-            "point; about −4 spread over the whole of a sphere of many dimensions)."
+            f"How different contexts spread over it: uniformity {nats(shape.uniformity)} (0 all in "
+            "one point; about −4 over the whole of a sphere of many dimensions)."
         )
     return out
 
