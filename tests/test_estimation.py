@@ -386,6 +386,18 @@ def test_the_plot_is_written(tmp_path, suffix):
         draw(found, tmp_path / "plot.gif")
 
 
+@pytest.mark.parametrize(
+    ("problem", "both"),
+    [(truth.correlated(3, 3, nats=1.0), False), (truth.student(2, 2, df=1), True)],
+    ids=["gauss", "cauchy"],
+)
+def test_a_second_scale_is_learned_only_where_the_scale_matters(problem, both):
+    found = estimate(*problem.sample(1500, seed=3), seed=3)
+    tried = {candidate.method for candidate in found.candidates}
+    assert "warped-dv-rank" in tried
+    assert ("warped-dv-standard" in tried) == both
+
+
 @pytest.mark.parametrize("seed", [6, 9])
 def test_the_interval_holds_the_doubt_about_the_choice(seed):
     # here the Gaussian copula wins, being simplest, and sees nothing: (0, 0) would be a lie

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,8 @@ from infomax.estimation.scaling import Scale
 from infomax.estimation.warped import Learned, Schedule, Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
+STARTS = ("copula-gauss", "gauss", "warped-dv-rank")
+"""What tells whether a network on the second scale is worth its time."""
 FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
 
@@ -47,6 +49,7 @@ class Candidate:
     stops: bool = False  # heeds `Part.until`
     flexible: bool = False  # approximates any dependence, so it falls short of most
     entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
+    other_scale: bool = False  # a network tried before, on the second scale
 
 
 def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
@@ -119,7 +122,8 @@ def _learned(
 
 
 def _warped(kind: Scale) -> Candidate:
-    return _learned(f"warped-dv-{kind}", kind, Warped, Schedule())
+    learned = _learned(f"warped-dv-{kind}", kind, Warped, Schedule())
+    return replace(learned, other_scale=kind != _SCALES[0])
 
 
 def _flow(kind: Scale) -> Candidate:

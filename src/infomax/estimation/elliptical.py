@@ -13,7 +13,7 @@ from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import Scale, Scaling, scaling
 from infomax.gaussian import canonical, gaussian_log_ratio, shrunk_correlation
 
-DEGREES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
+DEGREES = (10.0, 6.0, 4.0, 3.0, 2.0, 1.5, 1.0)
 
 
 class GaussianRatio(Ratio):
@@ -39,8 +39,8 @@ class GaussianRatio(Ratio):
 class StudentRatio(Ratio):
     """The log-ratio of a Student-t copula: ranks -> t quantiles -> multivariate t.
 
-    f = log t_ν(x, y; R) - log t_ν(x; R_x) - log t_ν(y; R_y), with R by EM, shrunk, and ν the one
-    of `DEGREES` with the largest likelihood of the copula on the training rows.
+    f = log t_ν(x, y; R) - log t_ν(x; R_x) - log t_ν(y; R_y), with R by EM, shrunk, and ν walking
+    down `DEGREES` as long as the likelihood of the copula on training rows rises.
 
     Source: Demarta & McNeil 2005, The t copula and related copulas; Liu & Rubin 1995 for EM.
 
@@ -54,8 +54,7 @@ class StudentRatio(Ratio):
         self.scaling: Scaling = scaling("rank", x, y)
         self.dx, self.dy = x.shape[1], y.shape[1]
         z = torch.cat([self.scaling.x(x), self.scaling.y(y)], 1).double()
-        few = z[:: max(1, len(z) // 3000)]
-        self.df = max(DEGREES, key=lambda df: _likelihood(_quantiles(few, df), df))
+        self.df = _degrees(z[:: max(1, len(z) // 3000)])
         correlation = _dispersion(_quantiles(z, self.df), self.df)
         self.own_x = torch.linalg.inv(correlation[: self.dx, : self.dx])
         self.own_y = torch.linalg.inv(correlation[self.dx :, self.dx :])
@@ -110,6 +109,17 @@ def _dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Ten
         scale = weighted.square().mean(0).sqrt()
         correlation = shrunk_correlation(torch.cat([weighted / scale, -weighted / scale]))
     return correlation
+
+
+def _degrees(z: Float[Tensor, "n d"]) -> float:
+    """The first of `DEGREES` that the next does not beat, for normal scores z."""
+    best, height = DEGREES[0], -math.inf
+    for df in DEGREES:
+        value = _likelihood(_quantiles(z, df), df)
+        if not value > height:
+            break
+        best, height = df, value
+    return best
 
 
 def _likelihood(t: Float[Tensor, "n d"], df: float) -> float:

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from infomax.estimation.candidates import Candidate, Part
+from infomax.estimation.candidates import STARTS, Candidate, Part
 from infomax.estimation.ratio import Held, Ratio, hold
 from infomax.estimation.splits import Split
 from infomax.estimation.warped import Learned
@@ -113,6 +113,8 @@ class Portfolio:
         for place, record in enumerate(entries):
             stopping = sum(r.candidate.stops for r in entries[place:])
             share = (self._left() - self._closing(record, 1)) / (stopping + len(self.cut.folds))
+            if record.candidate.other_scale and _spared(ran):
+                continue
             growth = 4.0 if record.candidate.dear else 1.5  # the next may cost so much more
             if ran and share < self._least(record, growth * dearest):
                 self.skipped.append(record.candidate.method)
@@ -238,7 +240,21 @@ def _gain(record: Record, other: Record) -> tuple[float, float]:
     return float(more.mean()), float(more.std()) / len(more) ** 0.5
 
 
+def _spared(ran: Sequence[Record]) -> bool:
+    """Whether the network of the second scale can be left out: nothing has come of either change.
+
+    The Gaussians of both scales cannot be told apart, and the network of the first scale was not
+    better than what it started from.
+    """
+    tried = {record.candidate.method: record for record in ran}
+    rank, standard, network = (tried.get(name) for name in STARTS)
+    if rank is None or standard is None or network is None:
+        return False
+    apart = _behind(rank, standard) or _behind(standard, rank)
+    return not apart and choose([rank, standard, network]) is not network
+
+
 def _behind(record: Record, first: Record) -> bool:
-    """Whether a candidate has lost after one fold: by more than three standard errors."""
+    """Whether a candidate has lost to another after one fold: by more than three errors."""
     mean, stderr = _gain(record, first)
     return mean < -3 * stderr
