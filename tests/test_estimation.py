@@ -10,13 +10,13 @@ import torch
 from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
-from infomax.estimation.answer import _point
 from infomax.estimation.candidates import Candidate
+from infomax.estimation.choice import Record
 from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
+from infomax.estimation.interval import point
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
-from infomax.estimation.portfolio import Record
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
 from infomax.estimation.splits import split
@@ -470,6 +470,6 @@ def test_one_wild_pair_does_not_pull_the_value_below_its_own_bound(wild):
         getattr(record, name).append(hold(Wild(problem, extra), *rows))
     bound = bounded(record.test)
     assert bound.resolved == ("test" not in wild)
-    nats, low, high = _point(record, [record], bound, 0.95)
+    nats, low, high = point(record, [record], bound, 0.95)
     assert low <= bound.nats and nats == pytest.approx(2.0, abs=0.15)
     assert nats > bound.nats - 0.05 and high - low < 0.3

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from infomax.estimation import inputs
 from infomax.estimation.candidates import FEWEST, continuous, discrete
+from infomax.estimation.choice import Record
 from infomax.estimation.classes import upper_limit
 from infomax.estimation.inputs import Discrete, Variable
+from infomax.estimation.interval import point, quantile
 from infomax.estimation.known import bracket
 from infomax.estimation.neighbours import neighbours
-from infomax.estimation.portfolio import Portfolio, Record, Watch, alike
-from infomax.estimation.ratio import Bounded, Held, bounded
+from infomax.estimation.portfolio import Portfolio, Watch
+from infomax.estimation.ratio import Bounded, bounded
 from infomax.estimation.result import Control, Estimate, Tried
 from infomax.estimation.splits import MANY, split
 from infomax.posteriors import Density
@@ -89,10 +90,10 @@ def estimate(
     a = inputs.variable(columns_x, "x", of_x)
     b = inputs.variable(columns_y, "y", of_y)
     notes += [*a.notes, *b.notes]
-    quantile = _quantile(level)
+    one_sided = quantile(level)
     if posterior is not None:
-        two_sided = _quantile((1 + level) / 2)
-        return bracket(a.rows, b.rows, posterior, level, quantile, two_sided, seed, notes)
+        two_sided = quantile((1 + level) / 2)
+        return bracket(a.rows, b.rows, posterior, level, one_sided, two_sided, seed, notes)
     deadline = None if budget is None else begun + budget
     return _portfolio(a, b, level, seed, deadline, budget, notes, progress)
 
@@ -138,11 +139,11 @@ def _portfolio(
             f"Of {n:,} rows {sum(samples.values()):,} were used, in one split, "
             f"{samples['train']:,} to fit: closed forms see these, networks batches of them."
         )
-    quantile = _quantile(level)
+    one_sided = quantile(level)
     bound = bounded(best.test)
-    nats, low, high = _point(best, records, bound, level)
-    limit = bound.nats - quantile * bound.stderr
-    upper = upper_limit(a.codes, b.codes, quantile)
+    nats, low, high = point(best, records, bound, level)
+    limit = bound.nats - one_sided * bound.stderr
+    upper = upper_limit(a.codes, b.codes, one_sided)
     if upper is not None:
         nats, high, low = min(nats, upper), min(high, upper), min(low, upper)
         notes.append(f"Discrete: never above the smaller entropy, at most {upper:.3f} nats.")
@@ -177,72 +178,8 @@ def _portfolio(
 
 def _control(torn: Record, level: float) -> Control:
     bound = bounded(torn.test)
-    nats, low, high = _point(torn, [torn], bound, level)
+    nats, low, high = point(torn, [torn], bound, level)
     return Control(nats=nats, interval=(low, high), lower_bound=bound.nats)
-
-
-def _point(
-    best: Record, records: Sequence[Record], bound: Bounded, level: float
-) -> tuple[float, float, float]:
-    """The point estimate and its interval.
-
-    The mean of in-sample and held-out value of Donsker-Varadhan. Where few pairs carry a partition
-    function, in sample or held out, one wild pair can pull it below what InfoNCE shows, which no
-    such pair can move: the larger of the two stands, for both are bounds from below. Its error:
-    that of the held-out rows, and half the correction. Below 2.5 standard errors it is 0, and rises
-    to its full value at 4.
-
-    A flexible winner (a mixture, a network) falls short of most dependences by an amount that its
-    rows cannot show. The interval reaches up by as much more as one and a half corrections, and as
-    what it gained over the next flexible candidate, at most a tenth of the value.
-
-    The choice itself is in doubt: the interval reaches as high as that of the held-out bound of any
-    candidate that validation could not tell from the winner.
-    """
-    held, fitted = _dv(best.test), _dv(best.train)
-    spread = _stderr([fold.terms for fold in best.test])
-    if not bound.resolved:
-        pairs = sum(fold.effective for fold in best.test)
-        spread = math.hypot(_stderr([fold.positive for fold in best.test]), pairs**-0.5)
-    if not all(fold.resolved for fold in (*best.test, *best.train)):
-        steady = [
-            float(torch.cat([f.nce for f in part]).mean()) for part in (best.test, best.train)
-        ]
-        if sum(steady) > held + fitted:
-            held, fitted = steady
-            spread = _stderr([fold.nce for fold in best.test])
-    correction = (fitted - held) / 2
-    value = held + correction
-    error = math.hypot(spread, correction / 2)
-    trust = min(max((bound.nats / max(bound.stderr, 1e-12) - 2.5) / 1.5, 0.0), 1.0)
-    two_sided = _quantile((1 + level) / 2)
-    reach = two_sided * error
-    nats = trust * max(value, 0.0)
-    above = trust * _shortfall(best, records, abs(correction), nats)
-    low = max(nats - reach, 0.0) if trust > 0 else 0.0
-    high = max(value, nats, 0.0) + reach + above
-    others = [bounded(r.test) for r in records if r is not best and alike(r, best)]
-    doubt = [other.nats + two_sided * other.stderr for other in others]
-    return nats, low, max([high, *doubt])
-
-
-def _shortfall(best: Record, records: Sequence[Record], correction: float, nats: float) -> float:
-    if not best.candidate.flexible:
-        return 0.0
-    others = [r.validation[0].dv for r in records if r.candidate.flexible and r is not best]
-    gained = max(best.validation[0].dv - max(others, default=-math.inf), 0.0)
-    return 1.5 * correction + min(gained, 0.1 * nats)
-
-
-def _stderr(parts: Sequence[Tensor]) -> float:
-    terms = torch.cat(list(parts))
-    return float(terms.std()) / math.sqrt(len(terms))
-
-
-def _dv(folds: Sequence[Held]) -> float:
-    return sum(fold.dv * len(fold.positive) for fold in folds) / sum(
-        len(fold.positive) for fold in folds
-    )
 
 
 def _tried(record: Record) -> list[Tried]:
@@ -289,7 +226,3 @@ def _verdict(bound: Bounded, nats: float, test: int, notes: list[str]) -> Verdic
     )
     assert bound.ceiling is not None
     return "saturated" if bound.nats > bound.ceiling - 0.5 else "high-variance"
-
-
-def _quantile(level: float) -> float:
-    return math.sqrt(2) * float(torch.erfinv(torch.tensor(2 * level - 1, dtype=torch.float64)))

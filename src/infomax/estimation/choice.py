@@ -1,0 +1,85 @@
+"""What a candidate has shown, and how validation chooses between candidates: row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infomax.estimation.candidates import STARTS, Candidate
+from infomax.estimation.ratio import Held, Ratio
+
+
+@dataclass
+class Record:
+    """What one candidate has shown so far, fold by fold."""
+
+    candidate: Candidate
+    fitted: list[Ratio] = field(default_factory=list)
+    validation: list[Held] = field(default_factory=list)
+    test: list[Held] = field(default_factory=list)
+    train: list[Held] = field(default_factory=list)
+    seconds: float = 0.0
+    valuing: float = 0.0  # of these, seconds spent on the last fold's test rows
+    curve: Sequence[tuple[int, float, float]] = ()
+
+    def chosen_by(self, *, steady: bool, folds: int) -> Float[Tensor, " v"]:
+        """The validation terms, averaged over the first folds: NWJ's, or InfoNCE's."""
+        held = self.validation[:folds]
+        return torch.stack([h.nce if steady else h.terms for h in held]).mean(0)
+
+    def resolved(self, folds: int) -> bool:
+        """Whether the partition function on validation is resolved in these folds."""
+        return all(h.resolved for h in self.validation[:folds])
+
+
+def choose(records: Sequence[Record]) -> Record:
+    """The simplest candidate that validation cannot tell from the best (one standard error).
+
+    They are compared row by row, so that the error is of the difference; on InfoNCE, which is
+    always steady, where a partition function is not resolved.
+    """
+    best = records[0]
+    for record in records[1:]:
+        if not alike(best, record):
+            best = record
+    return best
+
+
+def alike(record: Record, best: Record) -> bool:
+    """Whether a candidate is no worse than another by more than validation's standard error."""
+    mean, stderr = _gain(record, best)
+    return not mean < -stderr  # so that NaN decides nothing
+
+
+def behind(record: Record, first: Record) -> bool:
+    """Whether a candidate has lost to another after one fold: by more than three errors."""
+    mean, stderr = _gain(record, first)
+    return mean < -3 * stderr
+
+
+def spared(ran: Sequence[Record]) -> bool:
+    """Whether the network of the second scale can be left out: nothing has come of either change.
+
+    The Gaussians of both scales cannot be told apart, and the network of the first scale was not
+    better than what it started from.
+    """
+    tried = {record.candidate.method: record for record in ran}
+    rank, standard, network = (tried.get(name) for name in STARTS)
+    if rank is None or standard is None or network is None:
+        return False
+    apart = behind(rank, standard) or behind(standard, rank)
+    return not apart and choose([rank, standard, network]) is not network
+
+
+def _gain(record: Record, other: Record) -> tuple[float, float]:
+    """What validation gives one candidate over another, over the folds of both, and its error."""
+    folds = min(len(record.validation), len(other.validation))
+    steady = not (other.resolved(folds) and record.resolved(folds))
+    more = record.chosen_by(steady=steady, folds=folds) - other.chosen_by(
+        steady=steady, folds=folds
+    )
+    return float(more.mean()), float(more.std()) / len(more) ** 0.5
