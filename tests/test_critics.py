@@ -300,3 +300,11 @@ def test_a_shared_tower_scores_pairs_the_same_from_both_sides(kind):
     torch.testing.assert_close(one(x, y), one(y, x).mT)
     assert (two(x, y) - two(y, x).mT).abs().max() > 1e-3
     assert len(two.state_dict()) - len(one.state_dict()) == len(one.g.state_dict())
+
+
+def test_without_towers_the_cosine_is_that_of_the_views_themselves():
+    x, y = torch.randn(2, 5, 7)
+    critic = Cosine(temperature=0.5, towers=False)
+    by_hand = nn.functional.cosine_similarity(x[:, None], y[None], dim=-1) / 0.5
+    torch.testing.assert_close(critic(x, y), by_hand)
+    assert [name for name, _ in critic.named_parameters()] == ["log_scale"]

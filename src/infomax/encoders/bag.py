@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from infomax._errors import InfomaxError
-from infomax.encoders.texts import as_bytes, from_bytes, strings, words
-
-KEPT = 65_536
-"""Texts whose pieces are remembered: every epoch brings the same ones again."""
+from infomax.encoders.texts import KEPT, as_bytes, from_bytes, pieces, strings, words
 
 
 class Bag(LazyModuleMixin, nn.Module):
@@ -25,20 +22,28 @@ class Bag(LazyModuleMixin, nn.Module):
 
     ``x_w = (1 + log tf_w) idf_w / norm``, ``idf_w = log((1 + N) / (1 + df_w)) + 1`` over the N
     training texts. Pieces are whole words (runs of letters and digits of any script, in lower
-    case) and, for what a vocabulary does not know, the runs of ``grams`` characters of ``<word>``.
-    The vocabulary and its weights are learned in `start` and are state. An empty text is zeros.
+    case) and, for what a vocabulary does not know, the runs of ``grams`` characters of ``<word>``;
+    of scripts without spaces, characters and short runs of them (`texts.pieces`). The vocabulary
+    and its weights are learned in `start` and are state. An empty text is zeros.
+
+    In training each piece of a text is left out with probability ``drop``, anew every time:
+    ``x_w -> x_w b_w / (1 - drop)`` with ``b_w ~ Bernoulli(1 - drop)``, of the same mean. A map
+    with a row for every piece knows its training texts by heart soon otherwise.
 
     Args:
         dim: width of the output.
         grams: length of the character runs; 0 for words alone.
         least: training texts that a piece must stand in.
         most: size of the vocabulary; the pieces of most texts are kept.
+        drop: share of the pieces left out in training.
 
     Raises:
-        InfomaxError: a signal that is not text; training texts that share no piece.
+        InfomaxError: a signal that is not text; training texts that share no piece; a share
+            outside [0, 1).
 
     Source: Salton & Buckley 1988 (weights as in scikit-learn's TfidfVectorizer, sublinear);
-    character runs: Bojanowski et al. 2017 (arXiv:1607.04606).
+    character runs: Bojanowski et al. 2017 (arXiv:1607.04606); words left out: Iyyer et al. 2015,
+    Deep unordered composition rivals syntactic methods for text classification.
 
     Example:
         >>> texts = [b"a frog", b"a toad", b"a frog and a toad"]
@@ -54,10 +59,22 @@ class Bag(LazyModuleMixin, nn.Module):
     weight: nn.UninitializedParameter
 
     def __init__(
-        self, *, dim: int = 256, grams: int = 3, least: int = 2, most: int = 50_000
+        self,
+        *,
+        dim: int = 256,
+        grams: int = 3,
+        least: int = 2,
+        most: int = 50_000,
+        drop: float = 0.0,
     ) -> None:
         super().__init__()
-        self.dim, self.grams, self.least, self.most = dim, grams, least, most
+        if not 0 <= drop < 1:
+            raise InfomaxError(
+                wanted="a share of pieces to leave out, at least 0 and less than 1",
+                got=f"drop: {drop}",
+                fix="take 0 for none; 0.5 is usual",
+            )
+        self.dim, self.grams, self.least, self.most, self.drop = dim, grams, least, most, drop
         self.register_buffer("words", torch.zeros(0, dtype=torch.uint8))
         self.register_buffer("idf", torch.zeros(0))
         self.weight = nn.UninitializedParameter()
@@ -75,7 +92,7 @@ class Bag(LazyModuleMixin, nn.Module):
         for batch in batches:
             for text in strings(batch):
                 texts += 1
-                found.update(set(self._pieces(text)))
+                found.update({piece for word in words(text) for piece in pieces(word, self.grams)})
         often = [(piece, count) for piece, count in found.items() if count >= self.least]
         if not often:
             raise InfomaxError(
@@ -103,44 +120,54 @@ class Bag(LazyModuleMixin, nn.Module):
     def forward(self, value: UInt8[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of texts."""
         found = [self._weighted(text) for text in strings(value)]
-        sizes = np.cumsum([0, *(len(pieces) for pieces, _ in found)])
+        sizes = torch.tensor([len(numbers) for numbers, _ in found])
+        numbers = torch.from_numpy(np.concatenate([numbers for numbers, _ in found]))
+        weights = torch.from_numpy(np.concatenate([weights for _, weights in found]))
+        if self.training and self.drop:
+            stay = torch.rand(len(weights)) >= self.drop
+            numbers, weights = numbers[stay], weights[stay] / (1 - self.drop)
+            sizes = _staying(stay, sizes)
         device = self.weight.device
         return F.embedding_bag(
-            torch.from_numpy(np.concatenate([pieces for pieces, _ in found])).to(device),
+            numbers.to(device),
             self.weight,
-            torch.from_numpy(sizes[:-1]).to(device),
+            (sizes.cumsum(0) - sizes).to(device),
             mode="sum",
-            per_sample_weights=torch.from_numpy(np.concatenate([w for _, w in found])).to(device),
+            per_sample_weights=weights.to(device),
         )
-
-    def _pieces(self, text: str) -> Iterator[str]:
-        for word in words(text):
-            yield word
-            if self.grams:
-                marked = f"<{word}>"
-                for start in range(len(marked) - self.grams + 1):
-                    yield marked[start : start + self.grams]
 
     def _weighted(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """The pieces of a text by number, and the TF-IDF weight of each, of length one."""
-        if text not in self._seen:
-            if len(self._seen) >= KEPT:
-                self._seen.clear()
-            self._seen[text] = self._weigh(text)
-        return self._seen[text]
+        found = self._seen.get(text)
+        if found is None:
+            found = self._weigh(text)
+            if len(self._seen) < KEPT:  # a full memory is kept: the same texts come every epoch
+                self._seen[text] = found
+        return found
 
     def _weigh(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         if not self._number:
             self._number.update((piece, i) for i, piece in enumerate(self.vocabulary))
-            self._rarity.extend(self.idf.tolist())
-        times = Counter(self._number[p] for p in self._pieces(text) if p in self._number)
-        weights = [(1 + math.log(tf)) * self._rarity[piece] for piece, tf in times.items()]
-        norm = math.sqrt(sum(weight * weight for weight in weights)) or 1.0
-        pieces = np.fromiter(times, np.int64, len(times))
-        return pieces, np.array(weights, np.float32) / np.float32(norm)
+            self._rarity = self.idf.cpu().numpy()
+        times = Counter(chain.from_iterable(map(self._known, words(text))))
+        numbers = np.fromiter(times, np.int64, len(times))
+        often = np.fromiter(times.values(), np.float32, len(times))
+        weights = (1 + np.log(often)) * self._rarity[numbers]
+        return numbers, weights / max(float(np.linalg.norm(weights)), 1e-12)
+
+    def _known(self, word: str) -> list[int]:
+        """The numbers of the pieces of a word that the vocabulary has."""
+        return [self._number[p] for p in pieces(word, self.grams) if p in self._number]
 
     def _forget(self) -> None:
         """Forget what was made from a vocabulary that is no longer."""
         self._number: dict[str, int] = {}
-        self._rarity: list[float] = []
+        self._rarity = np.zeros(0, np.float32)
         self._seen: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+
+def _staying(stay: Bool[Tensor, " pieces"], sizes: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """How many pieces of each text stay."""
+    before = torch.cat([stay.new_zeros(1, dtype=torch.long), stay.cumsum(0)])
+    ends = sizes.cumsum(0)
+    return before[ends] - before[ends - sizes]

@@ -1,9 +1,11 @@
-"""Texts as encoders take them: bytes to strings, strings to words, and strings kept as state."""
+"""Texts as encoders take them: bytes to strings, to words, to pieces; strings kept as state."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,6 +13,9 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from infomax._errors import InfomaxError
+
+KEPT = 262_144
+"""Words and texts whose pieces are remembered: every epoch brings the same ones again."""
 
 
 def strings(value: Tensor) -> list[str]:
@@ -41,13 +46,39 @@ def rows(value: UInt8[Tensor, "n length"]) -> list[bytes]:
 def words(text: str) -> list[str]:
     """The words of a text in lower case: runs of letters, marks and digits of any script.
 
-    Compatibility forms are made one first (NFKC: full width, ligatures, composed accents).
+    Compatibility forms are made one first (NFKC: full width, ligatures, composed accents). A run
+    of a script that sets no spaces between words (`UNSPACED`) is a run of its own.
 
     Example:
-        >>> words("Ёлка's 2 «FIANCÉES», ﬁne.")
-        ['ёлка', 's', '2', 'fiancées', 'fine']
+        >>> words("Ёлка's 2 «FIANCÉES», ﬁne. iPhone手机")
+        ['ёлка', 's', '2', 'fiancées', 'fine', 'iphone', '手机']
     """
-    return unicodedata.normalize("NFKC", text).lower().translate(_BLANKS).split()
+    plain = unicodedata.normalize("NFKC", text).lower().translate(_BLANKS)
+    return (plain if plain.isascii() else UNSPACED.sub(r" \g<0> ", plain)).split()
+
+
+@lru_cache(maxsize=KEPT)
+def pieces(word: str, grams: int) -> tuple[str, ...]:
+    """What a word is known by: itself, and the runs of ``grams`` characters of ``<word>``.
+
+    Of a script without spaces, where a run is a whole clause: every character, every run of two
+    and so on up to ``grams``, as search engines take them.
+
+    Source: Bojanowski et al. 2017 (arXiv:1607.04606), where the word itself has its marks too;
+    characters and pairs of them for Chinese: Nie et al. 2000, On the use of words and n-grams for
+    Chinese information retrieval.
+
+    Example:
+        >>> pieces("frog", 3), pieces("青蛙叫", 0)
+        (('<frog>', '<fr', 'fro', 'rog', 'og>'), ('青', '蛙', '叫', '青蛙', '蛙叫'))
+    """
+    if UNSPACED.match(word):
+        return tuple(run for size in range(1, max(grams, 2) + 1) for run in _runs(word, size))
+    return (f"<{word}>", *_runs(f"<{word}>", grams)) if grams else (word,)
+
+
+def _runs(word: str, size: int) -> list[str]:
+    return [word[start : start + size] for start in range(len(word) - size + 1)]
 
 
 class _Blanks(dict[int, str]):
@@ -60,6 +91,12 @@ class _Blanks(dict[int, str]):
 
 
 _BLANKS = _Blanks()
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+"
+)
+"""Thai, Lao, Burmese, Khmer, kana, Han: scripts that set no spaces between words."""
 
 
 def as_bytes(texts: Iterable[str]) -> UInt8[Tensor, " bytes"]:
