@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count
 from infomax.encoders.texts import as_bytes, from_bytes, strings, words
 
 KEPT = 65_536
@@ -54,7 +55,7 @@ class Bag(LazyModuleMixin, nn.Module):
     weight: nn.UninitializedParameter
 
     def __init__(
-        self, *, dim: int = 256, grams: int = 3, least: int = 2, most: int = 50_000
+        self, *, dim: Count = 256, grams: Count = 3, least: Count = 2, most: Count = 50_000
     ) -> None:
         super().__init__()
         self.dim, self.grams, self.least, self.most = dim, grams, least, most
