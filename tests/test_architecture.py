@@ -7,7 +7,7 @@ import infomax
 
 HOME = Path(infomax.__file__).parent
 FLOORS = [
-    ["_errors"],
+    ["_errors", "_ranges"],
     ["_layers", "_math", "records"],
     ["bounds", "gaussian", "pairing", "slices", "truth"],
     ["augment", "critics", "data", "encoders", "posteriors", "views"],

@@ -14,12 +14,15 @@ from infomax.estimation.candidates import Candidate
 from infomax.estimation.choice import Record
 from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
+from infomax.estimation.flow import FlowRatio
+from infomax.estimation.inputs import columns
 from infomax.estimation.interval import point
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
 from infomax.estimation.splits import split
+from infomax.posteriors import Posterior
 
 
 def sample(problem, n, seed=0):
@@ -219,8 +222,6 @@ def test_json_has_the_contracts_keys_and_is_json():
 
 
 def test_a_known_posterior_brackets_the_truth():
-    from infomax.posteriors import Posterior
-
     problem = truth.gaussian_channel(2, nats=1.5)
 
     def posterior(x):
@@ -316,6 +317,78 @@ def test_bad_input_is_said_in_one_message(x, y, words):
         estimate(x, y)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"level": 1.5}, "level"),
+        ({"level": float("nan")}, "level"),
+        ({"seed": -1}, "seed"),
+        ({"budget": float("nan")}, "budget"),
+        ({"budget": 0}, "budget"),
+        ({"max_dropped": -1}, "max_dropped"),
+        ({"max_dropped": 2}, "max_dropped"),
+        ({"given": np.ones(100)}, "given that varies"),
+        ({"given": column(90)}, "90 in given"),
+        ({"given": column(100), "discrete": "x"}, "without `discrete`"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, words):
+    with pytest.raises(InfomaxError, match=words):
+        estimate(column(100), column(100, 1), **settings)
+
+
+def test_what_frames_hold_becomes_columns_of_numbers_or_strings():
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "whole": pd.array([1, None, 3], dtype="Int64"),
+            "words": pd.array(["a", None, "b"], dtype="string"),
+            "kind": pd.Categorical([30, 10, 30]),
+            "lists": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+            "flag": [True, False, True],
+        }
+    )
+    whole, words, kind, first, second, flag = columns(frame, "x")
+    assert np.array_equal(whole, [1, np.nan, 3], equal_nan=True)
+    assert words.tolist() == ["a", None, "b"]
+    assert kind.tolist() == ["30", "10", "30"]
+    assert (first.tolist(), second.tolist()) == ([1, 3, 5], [2, 4, 6])
+    assert flag.dtype == bool
+    twice = pd.concat([frame["flag"], frame["flag"]], axis=1)
+    assert len(columns(twice, "x")) == 2
+    for kind in (torch.bfloat16, torch.float16, torch.int8):
+        given = torch.ones(3, 2, 2, dtype=kind)
+        assert np.array_equal(np.stack(columns(given, "x"), 1), np.ones((3, 4)))
+
+
+def test_a_missing_class_is_a_row_that_is_dropped():
+    x, y = column(200), column(200, 1)
+    names = np.where(y[:, 0] > 0, "up", "down").astype(object)
+    names[:5] = None
+    found = estimate(x, names, budget=2.0)
+    assert any("5 of 200 rows" in note for note in found.notes)
+
+
+def test_a_posterior_is_asked_about_the_numbers_as_they_are():
+    # -1 and 1 are not the classes 0 and 1, and a constant column is one of its arguments
+    rng = np.random.default_rng(0)
+    sign = rng.choice([-1.0, 1.0], 1500)
+    x = np.stack([np.full(1500, 2.0), sign], 1)
+    y = (x[:, :1] * x[:, 1:]) + rng.normal(size=(1500, 1))
+
+    def posterior(rows):
+        mean = rows[:, :1] * rows[:, 1:]
+        return Posterior(mean, torch.zeros_like(mean))
+
+    grid = np.linspace(-8, 8, 4001)
+    density = sum(np.exp(-((grid - m) ** 2) / 2) for m in (-2, 2)) / 2 / np.sqrt(2 * np.pi)
+    nats = -np.trapezoid(density * np.log(density), grid) - 0.5 * np.log(2 * np.pi * np.e)
+    found = estimate(x, y, posterior=posterior)
+    assert found.lower_limit < nats < found.upper_limit
+    assert found.nats == pytest.approx(nats, abs=0.05)
+
+
 def test_some_missing_rows_are_dropped_and_counted_and_many_are_refused():
     x, y = column(200), column(200, 1)
     x[:5] = np.inf
@@ -366,11 +439,19 @@ def test_files_are_read_by_suffix_key_and_column(tmp_path):
     assert np.array_equal(read(str(tmp_path / "x.npy")), x)
     assert np.array_equal(read(f"{tmp_path}/x.npz:b"), -x)
     assert list(read(f"{tmp_path}/x.csv:v").columns) == ["v"]
-    for spec, words in (("x.npz", "no key"), ("x.csv:w", "got:    w"), ("nothing.npy", "a file")):
+    for spec, words in (
+        ("x.npz", "no key"),
+        ("x.csv:w", "got:    'w'"),
+        ("x.npy:0", "no names"),
+        ("nothing.npy", "a file"),
+    ):
         with pytest.raises(InfomaxError, match=words):
             read(f"{tmp_path}/{spec}")
+    assert list(read(f"{tmp_path}/x.csv:v, u,v").columns) == ["v", "u"]
+    np.savez(tmp_path / "some.npz", a=x, o=np.array([{}], dtype=object))  # the others are not read
+    assert np.array_equal(read(f"{tmp_path}/some.npz:a"), x)
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(InfomaxError, match="object arrays"):
+    with pytest.raises(InfomaxError, match="of objects"):
         read(str(tmp_path / "o.npy"))
 
 
@@ -406,6 +487,14 @@ def test_the_interval_holds_the_doubt_about_the_choice(seed):
     assert found.method == "copula-gauss"
     assert found.interval[0] == 0
     assert problem.nats < found.interval[1] < 3 * problem.nats
+
+
+def test_a_flow_of_two_single_variables_is_a_ratio():
+    problem = truth.correlated(1, 1, nats=0.5)
+    x, y = sample(problem, 1200)
+    ratio = FlowRatio("standard", (x[:900], y[:900]), (x[900:1000], y[900:1000]), seed=0, steps=60)
+    found = bounded([hold(ratio, x[1000:], y[1000:])])
+    assert found.nats == pytest.approx(0.5, abs=0.25)
 
 
 # -- slow: the learned candidate, and the aims --------------------------------------------------

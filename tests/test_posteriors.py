@@ -218,6 +218,18 @@ def test_fit_finds_two_humps_that_a_gaussian_misses(name):
     assert better > exact - 0.15
 
 
+def test_a_flow_of_one_variable_finds_its_density_and_draws_from_it():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.randn(4000, 1, generator=generator).mul(0.5).exp()  # log-normal, sigma 1/2
+    torch.manual_seed(0)
+    marginal = FlowMarginal(1)
+    fitted = fit(marginal, y, steps=150)
+    exact = -0.5 * math.log(2 * math.pi * math.e * 0.25)  # and mean log y is 0
+    assert fitted == pytest.approx(exact, abs=0.1)
+    drawn = marginal.sample(4000, generator).detach()
+    assert float(drawn.median()) == pytest.approx(1.0, abs=0.1)
+
+
 def test_fit_never_ends_worse_than_it_started():
     torch.manual_seed(0)
     y = torch.randn(500, 3)

@@ -7,6 +7,14 @@ import yaml
 from infomax import recipe
 from infomax._errors import InfomaxError
 from infomax.building import build
+from infomax.building.kinds import (
+    AUGMENTATIONS,
+    CRITICS,
+    CRITICS_OF_MANY,
+    ENCODERS,
+    make,
+    named_bound,
+)
 from infomax.slices import Half
 
 TREE = {
@@ -76,6 +84,72 @@ def test_what_is_wrong_is_named(path, value, said):
     with pytest.raises(InfomaxError) as caught:
         build(recipe.check(changed(path, value), "here"))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("std", {"kind": "noise", "std": -1}),
+        ("std", {"kind": "noise", "std": float("nan")}),
+        ("share", {"kind": "drop", "share": 1.5}),
+        ("share", {"kind": "swap", "share": -0.1}),
+        ("share", {"kind": "drop_words", "share": 2}),
+        ("scale", {"kind": "crop_words", "scale": [0.9, 0.1]}),
+        ("scale", {"kind": "crop_flip", "scale": [1.0, 0.3]}),
+        ("scale", {"kind": "crop_flip", "scale": [0, 0]}),
+        ("ratio", {"kind": "crop_flip", "ratio": [0, 1]}),
+        ("flip", {"kind": "crop_flip", "flip": 2}),
+        ("contrast", {"kind": "jitter", "contrast": 5}),
+        ("sigma", {"kind": "blur", "sigma": [2, 1]}),
+        ("size", {"kind": "blur", "size": 4}),
+        ("scale", {"kind": "erase", "scale": [0.5, 0.1]}),
+        ("seconds", {"kind": "crop_time", "seconds": 0}),
+        ("rate", {"kind": "crop_time", "rate": 0}),
+        ("decibels", {"kind": "gain", "decibels": float("inf")}),
+        ("share", {"kind": "shift_time", "share": -1}),
+        ("spread", {"kind": "rescale", "spread": -1}),
+        ("lowest", {"kind": "hiss", "lowest": float("nan")}),
+        ("dim", {"kind": "mlp", "dim": 0}),
+        ("hidden", {"kind": "mlp", "hidden": [0]}),
+        ("width", {"kind": "convnet", "width": 0}),
+        ("grid", {"kind": "resnet", "grid": 0}),
+        ("width", {"kind": "series", "width": 0}),
+        ("layers", {"kind": "gru", "layers": 0}),
+        ("hop", {"kind": "logmel", "hop": 0}),
+        ("mels", {"kind": "logmel", "mels": 0}),
+        ("strides", {"kind": "waveform", "strides": [0]}),
+        ("grams", {"kind": "bag", "grams": -1}),
+        ("dropout", {"kind": "transformer", "dropout": 2}),
+        ("dim", {"kind": "gaussian", "dim": 0}),
+        ("dim", {"kind": "cosine", "dim": -1}),
+        ("hidden", {"kind": "separable", "hidden": [-1]}),
+        ("dim", {"kind": "multilinear", "dim": 0}),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_by_name(key, part):
+    tables = (AUGMENTATIONS, ENCODERS, CRITICS, CRITICS_OF_MANY)
+    kinds = next(table for table in tables if part["kind"] in table)
+    with pytest.raises(InfomaxError, match=key):
+        make(kinds, part, "here")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("train.epochs=-1", "train.batch=1", "train.lr=0", "train.lr=.nan", "train.lr=.inf"),
+        *("train.weight_decay=-1", "train.warmup=-1", "train.seed=-1", "maximize.0.weight=.nan"),
+        *("data.test=1.0", "data.validation=0", "data.limit=0"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_by_name(setting):
+    with pytest.raises(InfomaxError, match=setting.partition("=")[0]):
+        recipe.read("mnist-halves", [setting])
+
+
+def test_bounds_refuse_settings_that_mean_nothing():
+    for part in ({"kind": "smile", "clip": -1}, {"kind": "interpolated", "alpha": 2}):
+        with pytest.raises(InfomaxError):
+            named_bound(part, "here")
 
 
 def test_a_cycle_is_named_in_its_order():

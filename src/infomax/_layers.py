@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-Hidden = tuple[int, ...]
+from infomax._ranges import Count
+
+Hidden = tuple[Count, ...]
 
 
 def mlp(hidden: Hidden, out: int) -> nn.Sequential:

@@ -15,6 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from infomax._errors import InfomaxError
+from infomax._ranges import Odd, Share, Shares, Span
+
 Pictures = Float[Tensor, "n c h w"]
 
 
@@ -34,9 +37,9 @@ class crop_flip:
         torch.Size([8, 3, 32, 32])
     """
 
-    scale: tuple[float, float] = (0.3, 1.0)
-    ratio: tuple[float, float] = (0.75, 4 / 3)
-    flip: float = 0.5
+    scale: Shares = (0.3, 1.0)
+    ratio: Span = (0.75, 4 / 3)
+    flip: Share = 0.5
 
     def __call__(self, pictures: Pictures) -> Pictures:
         n, device = len(pictures), pictures.device
@@ -61,8 +64,8 @@ class jitter:
     c in 1 +- contrast.
     """
 
-    brightness: float = 0.4
-    contrast: float = 0.4
+    brightness: Share = 0.4
+    contrast: Share = 0.4
 
     def __call__(self, pictures: Pictures) -> Pictures:
         size, device = (len(pictures), 1, 1, 1), pictures.device
@@ -74,15 +77,26 @@ class jitter:
 
 @dataclass(frozen=True)
 class blur:
-    """Blur with a Gaussian of random width, for a share of the pictures (kornia)."""
+    """Blur with a Gaussian of random width, for a share of the pictures (kornia).
 
-    sigma: tuple[float, float] = (0.1, 1.0)
-    size: int = 3
-    share: float = 0.5
+    Raises:
+        InfomaxError: a kernel of more than the picture and its mirror image on both sides.
+    """
+
+    sigma: Span = (0.1, 1.0)
+    size: Odd = 3
+    share: Share = 0.5
 
     def __call__(self, pictures: Pictures) -> Pictures:
         from kornia.augmentation import RandomGaussianBlur
 
+        smallest = min(pictures.shape[2:])
+        if self.size // 2 >= smallest:
+            raise InfomaxError(
+                wanted=f"a blur of size {2 * smallest - 1} or less, for {smallest} pixels",
+                got=f"size: {self.size}",
+                fix="3 is usual; a wider blur is a larger sigma",
+            )
         kernel = (self.size, self.size)
         blurred: Tensor = RandomGaussianBlur(kernel, self.sigma, p=self.share)(pictures)
         return blurred
@@ -95,8 +109,8 @@ class erase:
     Source: Zhong et al. 2020 (arXiv:1708.04896).
     """
 
-    scale: tuple[float, float] = (0.02, 0.33)
-    share: float = 0.5
+    scale: Shares = (0.02, 0.33)
+    share: Share = 0.5
 
     def __call__(self, pictures: Pictures) -> Pictures:
         from kornia.augmentation import RandomErasing

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Amount, Count, Finite, Positive, Share
 from infomax.slices import lengths, long_enough
 
 Sounds = Float[Tensor, "n samples"]
@@ -36,8 +37,8 @@ class crop_time:
         torch.Size([3, 4000])
     """
 
-    seconds: float = 1.0
-    rate: int = 16000
+    seconds: Positive = 1.0
+    rate: Count = 16000
 
     @property
     def samples(self) -> int:
@@ -72,7 +73,7 @@ class shift_time:
     What is moved over an end is lost; silence comes in at the start, padding at the end.
     """
 
-    share: float = 0.1
+    share: Share = 0.1
 
     def __call__(self, value: Sounds) -> Sounds:
         n, length = value.shape[:2]
@@ -88,7 +89,7 @@ class shift_time:
 class gain:
     """Make each sound louder or softer by up to so many decibels."""
 
-    decibels: float = 6.0
+    decibels: Amount = 6.0
 
     def __call__(self, value: Sounds) -> Sounds:
         draw = 2 * torch.rand(len(value), 1, device=value.device) - 1
@@ -103,8 +104,8 @@ class hiss:
     the mean over the real part of each recording.
     """
 
-    lowest: float = 10.0
-    highest: float = 40.0
+    lowest: Finite = 10.0
+    highest: Finite = 40.0
 
     def __call__(self, value: Sounds) -> Sounds:
         real = lengths(value)[:, None]
@@ -122,7 +123,7 @@ class rescale:
     Source: Um et al. 2017 (arXiv:1706.00527), scaling.
     """
 
-    spread: float = 0.1
+    spread: Amount = 0.1
 
     def __call__(self, value: Float[Tensor, "n t c"]) -> Float[Tensor, "n t c"]:
         factors = torch.randn(len(value), 1, value.shape[2], device=value.device)

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 
+from infomax._ranges import Share, Shares
+
 Texts = UInt8[Tensor, "n length"]
 
 
@@ -28,7 +30,7 @@ class drop_words:
         b'one\x00\x00\x00\x00'
     """
 
-    share: float = 0.2
+    share: Share = 0.2
 
     def __call__(self, texts: Texts) -> Texts:
         word, count = _words(texts)
@@ -53,7 +55,7 @@ class crop_words:
         b'one two'
     """
 
-    scale: tuple[float, float] = (0.5, 1.0)
+    scale: Shares = (0.5, 1.0)
 
     def __call__(self, texts: Texts) -> Texts:
         word, count = _words(texts)

@@ -8,12 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from infomax._ranges import Amount, Share
+
 
 @dataclass(frozen=True)
 class noise:
     """Add independent Gaussian noise of standard deviation ``std``."""
 
-    std: float = 0.1
+    std: Amount = 0.1
 
     def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
         return value + self.std * torch.randn_like(value)
@@ -23,7 +25,7 @@ class noise:
 class drop:
     """Set each number to zero with probability ``share``."""
 
-    share: float = 0.2
+    share: Share = 0.2
 
     def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
         return value * (torch.rand_like(value) >= self.share)
@@ -43,7 +45,7 @@ class swap:
         (True, True)
     """
 
-    share: float = 0.2
+    share: Share = 0.2
 
     def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
         flat = value.flatten(1)

@@ -11,6 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
+from infomax._errors import InfomaxError
 from infomax.bounds import jensen_shannon, scores, tiled
 from infomax.bounds.bound import Bound
 from infomax.bounds.scores import Mask, Positives
@@ -81,6 +82,10 @@ JS = Bound(
 
 
 def _smile(clip: float = 5.0) -> Bound:
+    if not 0 < clip < math.inf:
+        raise InfomaxError(
+            wanted="a clip of SMILE above 0 (nats)", got=f"clip: {clip}", fix="5.0 is usual"
+        )
     return Bound(
         name="SMILE",
         side="estimate",
@@ -120,6 +125,12 @@ def _tuba(log_baseline: float = 0.0) -> Bound:
 
 
 def _interpolated(alpha: float = 0.01, log_baseline: float = 0.0) -> Bound:
+    if not 0 <= alpha <= 1:
+        raise InfomaxError(
+            wanted="an alpha of Interpolated within [0, 1]",
+            got=f"alpha: {alpha}",
+            fix="1 is InfoNCE, 0 is TUBA; 0.01 is usual",
+        )
     value = partial(scores.interpolated, log_baseline=log_baseline, alpha=alpha)
     return Bound(
         name="Interpolated",

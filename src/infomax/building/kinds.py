@@ -84,7 +84,7 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
     constructor = kinds[kind]
     target = constructor if inspect.isfunction(constructor) else constructor.__init__
     try:
-        hints = get_type_hints(target)
+        hints = get_type_hints(target, include_extras=True)
     except NameError:  # of code that is not ours: a name that only a type checker knows
         hints = {}
     fields: dict[str, Any] = {
@@ -92,7 +92,9 @@ def make(kinds: Mapping[str, Callable[..., Any]], part: Part, where: str) -> Any
         for name, p in inspect.signature(target).parameters.items()
         if name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)  # nn.Module's own
     }
-    schema = create_model(kind, __config__=ConfigDict(extra="forbid"), **fields)
+    schema = create_model(
+        kind, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields
+    )
     try:
         checked = schema.model_validate(options)
     except ValidationError as error:

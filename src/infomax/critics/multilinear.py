@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
 from infomax._layers import Hidden, mlp
+from infomax._ranges import Count
 from infomax.gaussian import products
 
 
@@ -36,7 +37,7 @@ class Multilinear(nn.Module):
         torch.Size([4, 6])
     """
 
-    def __init__(self, *, views: int = 3, dim: int = 128, hidden: Hidden = (256,)) -> None:
+    def __init__(self, *, views: int = 3, dim: Count = 128, hidden: Hidden = (256,)) -> None:
         super().__init__()
         if views < 3:
             raise InfomaxError(

@@ -20,6 +20,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from infomax._errors import InfomaxError
 from infomax._layers import Hidden, mlp
+from infomax._ranges import Count
 from infomax.gaussian import products
 
 
@@ -40,7 +41,7 @@ class Separable(nn.Module):
         torch.Size([4, 5])
     """
 
-    def __init__(self, *, dim: int = 128, hidden: Hidden = (256,), shared: bool = False) -> None:
+    def __init__(self, *, dim: Count = 128, hidden: Hidden = (256,), shared: bool = False) -> None:
         super().__init__()
         self.scale = dim**-0.5
         self.g = mlp(hidden, dim)
@@ -142,7 +143,7 @@ class Cosine(nn.Module):
     def __init__(
         self,
         *,
-        dim: int = 128,
+        dim: Count = 128,
         hidden: Hidden = (256,),
         shared: bool = False,
         temperature: float = 0.1,

@@ -13,7 +13,7 @@ NATURAL = ("mnist5k", "digits", "fashion-mnist", "imagefolder", "audiofolder")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PictureSpec(_Strict):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count, Size
 from infomax.encoders.texts import KEPT, as_bytes, from_bytes, pieces, strings, words
 
 
@@ -61,10 +62,10 @@ class Bag(LazyModuleMixin, nn.Module):
     def __init__(
         self,
         *,
-        dim: int = 256,
-        grams: int = 3,
-        least: int = 2,
-        most: int = 50_000,
+        dim: Count = 256,
+        grams: Size = 3,
+        least: Count = 2,
+        most: Count = 50_000,
         drop: float = 0.0,
     ) -> None:
         super().__init__()

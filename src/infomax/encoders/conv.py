@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count
 
 MOST_STAGES = 6
 Norm = Literal["picture", "place"]
@@ -48,11 +49,11 @@ class ConvNet(nn.Module):
     def __init__(
         self,
         *,
-        width: int = 32,
-        stages: int = 3,
-        grid: int = 2,
-        dim: int | None = None,
-        channels: int | None = None,
+        width: Count = 32,
+        stages: Count = 3,
+        grid: Count = 2,
+        dim: Count | None = None,
+        channels: Count | None = None,
         norm: Norm = "picture",
     ) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from infomax._ranges import Count
 from infomax.encoders.standard import Standardize, first
 
 
@@ -28,7 +29,7 @@ class MLP(nn.Module):
         torch.Size([4, 8])
     """
 
-    def __init__(self, *, hidden: tuple[int, ...] = (256, 256), dim: int = 64) -> None:
+    def __init__(self, *, hidden: tuple[Count, ...] = (256, 256), dim: Count = 64) -> None:
         super().__init__()
         self.scale = Standardize()
         self._stages = [f"stage{index}" for index in range(1, len(hidden) + 1)]

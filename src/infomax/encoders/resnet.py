@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count
 from infomax.encoders.conv import GridPool, Norm, normalized
 
 MOST_STAGES = 5
@@ -44,11 +45,11 @@ class ResNet(nn.Module):
     def __init__(
         self,
         *,
-        blocks: tuple[int, ...] = (2, 2, 2, 2),
-        width: int = 32,
-        grid: int = 1,
-        dim: int | None = None,
-        channels: int | None = None,
+        blocks: tuple[Count, ...] = (2, 2, 2, 2),
+        width: Count = 32,
+        grid: Count = 1,
+        dim: Count | None = None,
+        channels: Count | None = None,
         norm: Norm = "picture",
     ) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count
 from infomax.encoders.standard import Standardize, first
 from infomax.slices import lengths
 
@@ -94,7 +95,7 @@ class GRU(nn.Module):
         torch.Size([2, 20, 8])
     """
 
-    def __init__(self, *, width: int = 128, layers: int = 1) -> None:
+    def __init__(self, *, width: Count = 128, layers: Count = 1) -> None:
         super().__init__()
         self.inputs = nn.LazyLinear(width)
         self.recurrent = nn.GRU(width, width, layers, batch_first=True)
@@ -153,7 +154,7 @@ class Series(Pyramid):
         torch.Size([4, 8])
     """
 
-    def __init__(self, *, width: int = 64, stages: int = 3, dim: int | None = None) -> None:
+    def __init__(self, *, width: Count = 64, stages: Count = 3, dim: Count | None = None) -> None:
         at_least_one(stages)
         super().__init__((width,) * stages, (2,) * stages, dim, None)
         self.scale = Standardize()

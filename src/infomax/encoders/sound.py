@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count, Positive
 from infomax.encoders.sequence import Pyramid, at_least_one, masked
 from infomax.encoders.standard import Standardize, first
 from infomax.slices import lengths
@@ -141,13 +142,13 @@ class LogMel(Pyramid):
     def __init__(
         self,
         *,
-        rate: int = 16000,
-        mels: int = 40,
-        hop: float = 0.01,
-        frame: float = 0.03,
-        width: int = 128,
-        stages: int = 3,
-        dim: int | None = None,
+        rate: Count = 16000,
+        mels: Count = 40,
+        hop: Positive = 0.01,
+        frame: Positive = 0.03,
+        width: Count = 128,
+        stages: Count = 3,
+        dim: Count | None = None,
     ) -> None:
         at_least_one(stages)
         super().__init__((width,) * stages, (2,) * stages, dim, mels)
@@ -197,9 +198,9 @@ class Waveform(Pyramid):
     def __init__(
         self,
         *,
-        width: int = 128,
-        strides: tuple[int, ...] = (5, 4, 2, 2, 2),
-        dim: int | None = None,
+        width: Count = 128,
+        strides: tuple[Count, ...] = (5, 4, 2, 2, 2),
+        dim: Count | None = None,
     ) -> None:
         at_least_one(len(strides))
         super().__init__((width,) * len(strides), strides, dim, 1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count, Share
 from infomax.encoders.sequence import Pool, at_least_one, masked
 from infomax.encoders.texts import as_bytes, from_bytes, strings
 from infomax.slices import lengths
@@ -82,13 +83,13 @@ class Transformer(nn.Module):
     def __init__(
         self,
         *,
-        dim: int = 256,
-        width: int = 128,
-        layers: int = 2,
-        heads: int = 4,
-        pieces: int = 8192,
-        longest: int = 128,
-        dropout: float = 0.1,
+        dim: Count = 256,
+        width: Count = 128,
+        layers: Count = 2,
+        heads: Count = 4,
+        pieces: Count = 8192,
+        longest: Count = 128,
+        dropout: Share = 0.1,
     ) -> None:
         super().__init__()
         at_least_one(layers, "layer")

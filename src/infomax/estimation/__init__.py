@@ -6,7 +6,7 @@ may be claimed.
 
 from infomax.estimation.answer import estimate
 from infomax.estimation.face import MutualInformation
-from infomax.estimation.inputs import read
+from infomax.estimation.files import read
 from infomax.estimation.pairwise import Pairwise, pairwise
 from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.result import Estimate, Tried

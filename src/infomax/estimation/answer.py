@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
+from infomax._errors import InfomaxError
 from infomax.estimation import inputs
 from infomax.estimation.candidates import FEWEST, continuous, discrete
 from infomax.estimation.choice import Record
@@ -76,9 +77,18 @@ def estimate(
         >>> found.nats < 0.05, found.interval[0]
         (True, 0.0)
     """
+    inputs.settings(
+        level=level, seed=seed, budget=budget, max_dropped=max_dropped, discrete=discrete
+    )
     if given is not None:
         from infomax.estimation.conditional import conditional
 
+        if discrete != "auto" or posterior is not None:
+            raise InfomaxError(
+                wanted="`given` without `discrete` and `posterior`",
+                got="discrete" if discrete != "auto" else "posterior",
+                fix="leave it out; classes are told by strings",
+            )
         return conditional(
             x, y, given, level=level, seed=seed, budget=budget, max_dropped=max_dropped,
             progress=progress,
@@ -87,13 +97,14 @@ def estimate(
     columns_x, columns_y, notes = inputs.paired(x, y, max_dropped=max_dropped)
     said = {"auto": (None, None), "x": (True, False), "y": (False, True)}
     of_x, of_y = said.get(discrete, (discrete == "both",) * 2)
+    if posterior is not None:  # it is a function of the numbers as they are
+        rows = inputs.numbers(columns_x, "x"), inputs.numbers(columns_y, "y")
+        return bracket(
+            *rows, posterior, level, quantile(level), quantile((1 + level) / 2), seed, notes
+        )
     a = inputs.variable(columns_x, "x", of_x)
     b = inputs.variable(columns_y, "y", of_y)
     notes += [*a.notes, *b.notes]
-    one_sided = quantile(level)
-    if posterior is not None:
-        two_sided = quantile((1 + level) / 2)
-        return bracket(a.rows, b.rows, posterior, level, one_sided, two_sided, seed, notes)
     deadline = None if budget is None else begun + budget
     return _portfolio(a, b, level, seed, deadline, budget, notes, progress)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from infomax.estimation.answer import estimate
 from infomax.estimation.drawing import FORMATS, draw
-from infomax.estimation.inputs import read
+from infomax.estimation.files import read
+from infomax.estimation.inputs import settings
 from infomax.estimation.result import Estimate
 from infomax.records import check_target
 
@@ -33,16 +34,9 @@ def run(
     Raises:
         InfomaxError: files that cannot be read or rows that cannot be used.
     """
-    from infomax._errors import InfomaxError
-
-    if discrete not in ("auto", "x", "y", "both", "none"):
-        raise InfomaxError(
-            wanted="--discrete auto, x, y, both or none", got=discrete, fix="choose one of them"
-        )
+    settings(level=0.95, seed=seed, budget=budget, max_dropped=max_dropped, discrete=discrete)
     if plot is not None:
         check_target(plot, "--plot", *FORMATS)
-    if budget is not None and budget <= 0:
-        raise InfomaxError(wanted="--budget above 0 seconds", got=f"{budget}", fix="give more")
     if budget is not None:
         budget = max(budget - time.process_time(), 0.5)  # the start of the program counts
     with _bar() as step:

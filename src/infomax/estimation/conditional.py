@@ -34,15 +34,15 @@ def conditional(
     """
     import pandas as pd
 
+    from infomax._errors import InfomaxError
+
     def frame(data: object, name: str) -> pd.DataFrame:
         parts = inputs.columns(data, name)
         return pd.DataFrame({f"{name}{j}": column for j, column in enumerate(parts)})
 
-    tables = {name: frame(data, name) for name, data in (("x", x), ("y", y), ("z", z))}
+    tables = {name: frame(data, name) for name, data in (("x", x), ("y", y), ("given", z))}
     lengths = {len(table) for table in tables.values()}
     if len(lengths) > 1:
-        from infomax._errors import InfomaxError
-
         raise InfomaxError(
             wanted="as many rows in x, y and given",
             got=", ".join(f"{len(t)} in {n}" for n, t in tables.items()),
@@ -52,7 +52,13 @@ def conditional(
     bad = whole.isna().any(axis=1)
     if bad.mean() <= max_dropped:
         tables = {name: table[~bad] for name, table in tables.items()}
-    y_and_z = pd.concat([tables["y"], tables["z"]], axis=1)
+    if not any(tables["given"][c].nunique() > 1 for c in tables["given"]):
+        raise InfomaxError(
+            wanted="a column of given that varies",
+            got="constant columns only, which change nothing",
+            fix="estimate I(X; Y) without it",
+        )
+    y_and_z = pd.concat([tables["y"], tables["given"]], axis=1)
     half = None if budget is None else budget / 2
     both, one = (
         estimate(
@@ -64,7 +70,7 @@ def conditional(
             max_dropped=max_dropped,
             progress=progress,
         )
-        for other in (y_and_z, tables["z"])
+        for other in (y_and_z, tables["given"])
     )
     nats = both.nats - one.nats
     below = math.hypot(both.nats - both.interval[0], one.interval[1] - one.nats)

@@ -1,11 +1,11 @@
-"""What a user gives as x or y -> rows of numbers or class numbers, checked; and from files."""
+"""What a user gives as x or y -> rows of numbers or class numbers, checked."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -33,43 +33,100 @@ class Variable:
         return self.rows[:, 0].long() if self.classes else None
 
 
+def settings(
+    *, level: float, seed: int, budget: float | None, max_dropped: float, discrete: str = "auto"
+) -> None:
+    """Refuse settings of an estimate that mean nothing.
+
+    Raises:
+        InfomaxError: the first of them.
+    """
+    wrong = {
+        "a level between 0 and 1": None if 0 < level < 1 else level,
+        "a seed of 0 or more": None if seed >= 0 else seed,
+        "a budget above 0 seconds": None if budget is None or 0 < budget < np.inf else budget,
+        "max_dropped from 0 to less than 1": None if 0 <= max_dropped < 1 else max_dropped,
+        "discrete: one of " + ", ".join(get_args(Discrete)): (
+            None if discrete in get_args(Discrete) else discrete
+        ),
+    }
+    for wanted, got in wrong.items():
+        if got is not None:
+            raise InfomaxError(wanted=wanted, got=f"{got}", fix="choose one that is")
+
+
 def columns(data: object, name: str) -> list[np.ndarray]:
     """Split an array, tensor, data frame or series into its columns.
 
+    Columns of numbers, or of strings for classes: flags and pandas' categories are classes too.
+    What is missing is NaN among numbers and None among strings. A column of lists is as many
+    columns as a list is long.
+
     Raises:
-        InfomaxError: not two-dimensional, or objects that are no strings.
+        InfomaxError: neither numbers nor strings.
     """
     values: Any = data
     if isinstance(values, Tensor):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
     if hasattr(values, "columns"):  # pandas, polars
-        return [_plain(values[c].to_numpy(), f"{name}.{c}") for c in values.columns]
+        named = (
+            values.items() if hasattr(values, "items") else zip(values.columns, values, strict=True)
+        )
+        return [part for c, column in named for part in _parts(column, f"{name}.{c}")]
     if hasattr(values, "to_numpy"):
-        values = values.to_numpy()
+        return _parts(values, name)
     array = np.asarray(values)
     if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2:
-        array = array.reshape(len(array), -1) if array.ndim > 2 else array.reshape(-1, 1)
-    return [_plain(array[:, j], name) for j in range(array.shape[1])]
+        return _parts(array, name)
+    array = (
+        array.reshape(len(array), math.prod(array.shape[1:])) if array.ndim else array.reshape(1, 1)
+    )
+    return [part for column in array.T for part in _parts(column, name)]
 
 
-def _plain(column: np.ndarray, name: str) -> np.ndarray:
-    if column.dtype.kind in "iufb":
-        return column
-    if column.dtype.kind in "OSUT" or not isinstance(column.dtype, np.dtype):
-        values = column.tolist()
-        if all(isinstance(v, str) for v in values):
-            return np.asarray(values, dtype=str)
-        try:
-            return np.asarray([np.nan if v is None else v for v in values], dtype=float)
-        except (TypeError, ValueError):
-            pass
+def _parts(column: Any, name: str) -> list[np.ndarray]:  # noqa: ANN401 - whatever a frame holds
+    """One column, or the many that a column of lists stands for."""
+    if str(getattr(column, "dtype", "")) == "category":  # pandas: classes, be they numbers or not
+        array = np.array([None if v != v else str(v) for v in column.tolist()], dtype=object)
+    else:
+        array = column.to_numpy() if hasattr(column, "to_numpy") else column
+    if array.dtype.kind in "iufb":
+        return [array]
+    if array.dtype.kind in "OSUT":
+        import pandas as pd
+
+        values = array.tolist()
+        if values and all(np.ndim(v) == 1 and not isinstance(v, str) for v in values):
+            lists = np.array([len(v) for v in values])
+            if (lists == lists[0]).all():
+                table = np.array([list(v) for v in values], dtype=object)
+                return [part for c in table.T for part in _parts(_typed(c), name)]
+        else:
+            missing = pd.isna(array)
+            there = [v for v, gone in zip(values, missing, strict=True) if not gone]
+            if there and all(isinstance(v, str | bytes) for v in there):
+                cells = [v.decode() if isinstance(v, bytes) else v for v in there]
+                whole = np.full(len(values), None, dtype=object)
+                whole[~missing] = cells
+                return [whole]
+            try:
+                numbers = np.full(len(values), np.nan)
+                numbers[~missing] = np.asarray(there, dtype=float)
+            except (TypeError, ValueError):
+                pass
+            else:
+                return [numbers]
     raise InfomaxError(
         wanted=f"numbers, or strings for classes, in {name}",
-        got=f"a column of {column.dtype}, such as {str(column[0])[:40]!r}",
+        got=f"a column of {array.dtype}, such as {str(array[0])[:40]!r}",
         fix="convert the column, or leave it out",
     )
+
+
+def _typed(column: np.ndarray) -> np.ndarray:
+    """A column of objects, as numbers if it holds nothing else."""
+    return np.array(column.tolist())
 
 
 def paired(x: object, y: object, *, max_dropped: float) -> tuple[Any, Any, list[str]]:
@@ -93,20 +150,28 @@ def paired(x: object, y: object, *, max_dropped: float) -> tuple[Any, Any, list[
     for column in (*sides[0], *sides[1]):
         if column.dtype.kind == "f":
             good &= np.isfinite(column)
+        elif column.dtype.kind == "O":
+            good &= np.array([cell is not None for cell in column.tolist()], dtype=bool)
     bad = int((~good).sum())
     if bad > max_dropped * n:
         first = ", ".join(map(str, np.flatnonzero(~good)[:5]))
         raise InfomaxError(
             wanted=f"finite values in all but {max_dropped:.0%} of the rows",
-            got=f"NaN or infinity in {bad} of {n} rows, the first {first} (counted from 0)",
+            got=f"{bad} of {n} rows that hold NaN, infinity or nothing, the first {first} "
+            "(counted from 0)",
             fix="mend or remove these rows, or allow more with max_dropped (--max-dropped)",
         )
     if n - bad < FEWEST:
         raise InfomaxError(
             wanted=f"{FEWEST} complete pairs or more", got=f"{n - bad}", fix="give more samples"
         )
-    notes = [f"{bad} of {n} rows hold NaN or infinity and were dropped."] if bad else []
-    return [c[good] for c in sides[0]], [c[good] for c in sides[1]], notes
+    notes = [f"{bad} of {n} rows hold NaN, infinity or nothing, and were dropped."] if bad else []
+    kept = [[_said(c[good]) for c in side] for side in sides]
+    return kept[0], kept[1], notes
+
+
+def _said(column: np.ndarray) -> np.ndarray:
+    return column.astype(str) if column.dtype.kind == "O" else column
 
 
 def variable(columns: Sequence[np.ndarray], name: str, discrete: bool | None) -> Variable:
@@ -153,6 +218,21 @@ def variable(columns: Sequence[np.ndarray], name: str, discrete: bool | None) ->
     return Variable(torch.from_numpy(np.concatenate(parts, 1)), False, notes)
 
 
+def numbers(columns: Sequence[np.ndarray], name: str) -> Float[Tensor, "n d"]:
+    """The columns as they are, for a function that is told of them.
+
+    Raises:
+        InfomaxError: strings.
+    """
+    if any(column.dtype.kind not in "iufb" for column in columns):
+        raise InfomaxError(
+            wanted=f"numbers in {name}, for the posterior given",
+            got="strings",
+            fix="give the numbers that the posterior knows, such as class numbers",
+        )
+    return torch.from_numpy(np.stack([column.astype(float) for column in columns], 1))
+
+
 def _is_discrete(column: np.ndarray) -> bool:
     if column.dtype.kind not in "iufb":
         return True
@@ -179,59 +259,3 @@ def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
 
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-
-
-def read(spec: str) -> object:
-    """Read FILE.npy, FILE.npz:key, FILE.csv or FILE.parquet, the tables with :column,column too.
-
-    Raises:
-        InfomaxError: no such file, format, key or column.
-    """
-    name, _, inside = spec.partition(":")
-    if len(name) == 1 and inside:  # a drive letter
-        rest, _, inside = inside.partition(":")
-        name = f"{name}:{rest}"
-    path = Path(name)
-    if not path.is_file():
-        raise InfomaxError(wanted="a file", got=f"{name}, which is none", fix="check the path")
-    try:
-        if path.suffix == ".npy":
-            return np.load(path)
-        if path.suffix == ".npz":
-            with np.load(path) as archive:
-                return _picked(dict(archive), [inside] if inside else [], path)
-        if path.suffix in (".csv", ".parquet"):
-            import pandas as pd
-
-            table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-            names = inside.split(",") if inside else []
-            missing = [n for n in names if n not in table.columns]
-            if missing:
-                raise InfomaxError(
-                    wanted=f"columns of {name}: {', '.join(map(str, table.columns[:20]))}",
-                    got=", ".join(missing),
-                    fix="choose among them",
-                )
-            return table[names] if names else table
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, InfomaxError):
-            raise
-        raise InfomaxError(
-            wanted=f"a readable {path.suffix} file of numbers",
-            got=f"{name}: {str(error)[:200]}",
-            fix="write it anew; object arrays are not read",
-        ) from error
-    raise InfomaxError(
-        wanted="a .npy, .npz, .csv or .parquet file", got=name, fix="convert it to one of these"
-    )
-
-
-def _picked(archive: dict[str, np.ndarray], keys: list[str], path: Path) -> np.ndarray:
-    key = keys[0] if keys else (next(iter(archive)) if len(archive) == 1 else None)
-    if key is None or key not in archive:
-        raise InfomaxError(
-            wanted=f"a key of {path}: {', '.join(archive)}",
-            got=key or "no key",
-            fix=f"name it: {path}:KEY",
-        )
-    return archive[key]

@@ -25,10 +25,11 @@ def identity_spline_flow(dim: int, context: int, transforms: int, width: int) ->
     flow: nn.Module = zuko.flows.NSF(
         dim, context, transforms=transforms, hidden_features=(width, width), bins=8
     )
-    hyper: Any = [step.hyper[-1] for step in flow.transform.transforms]  # type: ignore[union-attr]
-    for last in hyper:
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+    for step in flow.transform.transforms:  # type: ignore[union-attr]
+        # of one variable alone there is no network, only its parameters
+        last: Any = step.hyper[-1].parameters() if hasattr(step, "hyper") else step.phi
+        for parameter in last:
+            nn.init.zeros_(parameter)
     return flow
 
 

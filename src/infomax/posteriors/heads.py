@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infomax._layers import Hidden, mlp
+from infomax._ranges import Count
 from infomax.posteriors.densities import (
     Classes,
     FlowDensity,
@@ -31,7 +32,7 @@ class GaussianHead(nn.Module):
         torch.Size([5, 2])
     """
 
-    def __init__(self, dim: int, *, hidden: Hidden = ()) -> None:
+    def __init__(self, dim: Count, *, hidden: Hidden = ()) -> None:
         super().__init__()
         self.mean = mlp(hidden, dim)
         self.log_var = mlp(hidden, dim)
