@@ -688,6 +688,21 @@ def test_npz_leading_axes_of_a_map_are_contexts(tmp_path: Path) -> None:
     assert (contexts.labels["y"] == label.ravel()).all()
 
 
+def test_npz_rows_of_nan_are_missing_and_tails_of_nan_are_padding(tmp_path: Path) -> None:
+    series = RNG.normal(size=(40, 6, 2))
+    series[:4] = np.nan
+    series[5, 4:] = np.nan
+    file = npz(tmp_path, x=RNG.normal(size=(40, 3)), s=series)
+    contexts = load(spec_of("npz", file, signals={**VECTOR, "s": {"kind": "series"}}))
+    column = contexts.signals["s"]
+    assert np.array_equal(np.flatnonzero(~column.present), range(4))
+    read = column.read(torch.tensor([0, 5, 6])).numpy()
+    assert not read[0].any() and not read[1, 4:].any()
+    assert np.allclose(read[1, :4], series[5, :4]) and np.allclose(read[2], series[6])
+    series[7, 0] = np.nan
+    fails(spec_of("npz", npz(tmp_path, s=series), signals={"s": {"kind": "series"}}), "first 7")
+
+
 def test_npz_bad_input(tmp_path: Path) -> None:
     x = np.arange(30.0).reshape(15, 2)
 

@@ -47,6 +47,20 @@ def test_training_raises_the_held_out_value(contexts, tmp_path):
     assert trained.best == max(m.objective for m in metrics if m.split == "validation")
 
 
+def test_a_batch_of_more_than_all_training_contexts_is_all_of_them(contexts, tmp_path):
+    model, train = prepared(contexts, epochs=2, batch=4096)
+    told, seen = [], []
+
+    def watch(done, total, words):
+        seen.append((done, total))
+
+    engine.fit(model, contexts, train, tmp_path, say=told.append, watch=watch)
+    assert told == [
+        f"train.batch: {contexts.count('train')}, which is every training context, and not 4096"
+    ]
+    assert seen == [(1, 2), (2, 2)]
+
+
 def test_the_model_returned_is_the_best_on_validation(contexts, tmp_path):
     model, train = prepared(contexts)
     trained = engine.fit(model, contexts, train, tmp_path)
@@ -89,11 +103,6 @@ def test_the_same_seed_gives_the_same_model_and_another_another(contexts, tmp_pa
         runs.append(parameters(engine.fit(model, contexts, train, tmp_path / str(index)).model))
     assert all(torch.equal(runs[0][n], runs[1][n]) for n in runs[0])
     assert not all(torch.equal(runs[0][n], runs[2][n]) for n in runs[0])
-
-
-def test_a_batch_larger_than_the_data_is_refused(contexts):
-    with pytest.raises(InfomaxError, match=r"train\.batch: 4000"):
-        engine.check(contexts, recipe.TrainSpec(batch=4000))
 
 
 def test_held_out_batches_are_of_one_size_and_use_nearly_all(contexts):

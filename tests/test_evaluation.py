@@ -72,6 +72,21 @@ def test_cca_stands_constant_and_repeated_columns_and_more_columns_than_rows():
         fit_cca(x[:2], y[:2])
 
 
+def test_baselines_do_not_depend_on_the_units_of_columns():
+    rng = np.random.default_rng(0)
+    y = {
+        split: rng.integers(0, 3, n)
+        for split, n in (("train", 300), ("validation", 80), ("test", 80))
+    }
+    x = {split: np.eye(3)[c] + 0.4 * rng.normal(size=(len(c), 3)) for split, c in y.items()}
+    units = np.array([1e-11, 1.0, 1e9])
+    odd = {split: rows * units for split, rows in x.items()}
+    for metric in probes.METRICS:
+        assert probes.probe(odd, y, metric, "all") == probes.probe(x, y, metric, "all")
+    ours = fit_cca(odd["train"], x["train"][:, ::-1])
+    assert np.allclose(ours.correlations, fit_cca(x["train"], x["train"]).correlations)
+
+
 def test_ridge_and_dimensions_are_chosen_by_validation_and_missing_rows_left_out():
     x, y = correlated(900, 80, 60, 5, 2.0)
     x[::7] = np.nan

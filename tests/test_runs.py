@@ -153,6 +153,10 @@ def test_contexts_that_lack_a_signal_are_trained_and_valued_without(tmp_path):
     (term,) = runs.train(recipe.check(tree, "here"), tmp_path / "run").terms
     assert term.contexts < 25
     assert term.ceiling < np.log(16)
+    # row i of an embedding is that of context i
+    array, _ = runs.embed(tmp_path / "run", f"csv:{tmp_path / 'few.csv'}", "zy")
+    assert array.shape == (300, 4)
+    assert np.array_equal(np.isnan(array).all(1), np.isnan(y[:, 0]))
 
 
 def test_a_run_is_not_overwritten_and_only_its_own_recipe_resumes_it(run):

@@ -215,6 +215,19 @@ def test_series_are_standardized_by_channel_and_halve_their_time():
     assert shapes == [(50, 20, 8), (50, 10, 8)]
 
 
+def test_the_padding_of_a_series_changes_nothing():
+    net = encoders.Series(width=8, stages=2).eval()
+    series = 5 + torch.randn(20, 40, 3, generator=generator())
+    series[3, 17:] = 0
+    net.start([series])
+    real = series.flatten(0, 1)[series.flatten(0, 1).ne(0).any(1)]
+    torch.testing.assert_close(net.scale.mean, real.mean(0))
+    z = net(series)
+    longer = net(nn.functional.pad(series, (0, 0, 0, 9)))
+    torch.testing.assert_close(longer, z, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(net(series[3:4, :17])[0], z[3], atol=1e-5, rtol=1e-4)
+
+
 # --- augmentations --------------------------------------------------------------------------------
 
 

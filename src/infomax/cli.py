@@ -116,6 +116,8 @@ def embed(
     allow_code: AllowCode = False,
 ) -> None:
     """Write one view of every context as an array (.npy) or a table (.parquet)."""
+    import numpy as np
+
     from infomax import console, runs
     from infomax.records import check_target, writing
 
@@ -126,6 +128,9 @@ def embed(
     with writing(out):
         runs.write_array(array, contexts, out)
     console.line(f"wrote {' x '.join(map(str, array.shape))} to {out}")
+    lacking = int(np.isnan(array).reshape(len(array), -1).any(1).sum())
+    if lacking:
+        console.line(f"{lacking} of these contexts lack the view: NaN in their rows")
 
 
 @app.command()

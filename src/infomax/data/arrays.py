@@ -11,7 +11,7 @@ import numpy as np
 from infomax._errors import InfomaxError
 from infomax.data.columns import Column
 from infomax.data.pictures import picture_array
-from infomax.data.plain import finite, number_column, text_column
+from infomax.data.plain import finite, nothing, number_column, padded, text_column
 from infomax.data.sounds import sound_array
 from infomax.data.spec import DataSpec, PictureSpec, SignalSpec, SoundSpec, TextSpec
 from infomax.data.table import (
@@ -27,7 +27,7 @@ from infomax.data.table import (
 
 
 def npz(spec: DataSpec) -> Table:
-    """Arrays of one archive, one row a context.
+    """Arrays of one archive, one row a context; a row of nothing but NaN is a missing signal.
 
     If label, group or split have several axes (a map of pixels), these leading axes of every array
     are the contexts.
@@ -119,8 +119,13 @@ def _column(parts: list[np.ndarray], signal: SignalSpec, what: str) -> Column:
             got=", ".join(str(list(part.shape)) for part in parts),
             fix="reshape the array, or give the signal another kind",
         )
-    numbers = np.concatenate([finite(part, what) for part in parts], axis=-1)
-    return number_column(signal.kind, numbers, np.ones(len(numbers), dtype=bool))
+    filled = ~np.all([nothing(part) for part in parts], axis=0)
+    rows = np.flatnonzero(filled)
+    kept = [part[filled] for part in parts]
+    if signal.kind == "series":
+        kept = [padded(part) for part in kept]
+    numbers = np.concatenate([finite(part, what, rows) for part in kept], axis=-1)
+    return number_column(signal.kind, numbers, filled)
 
 
 def _flat(array: np.ndarray, axes: int, what: str) -> np.ndarray:

@@ -45,8 +45,9 @@ def load(spec: DataSpec | str, *, whole: bool = False) -> Contexts:
 
     Args:
         spec: the `data:` section of a recipe, or `SOURCE` / `SOURCE:PATH`.
-        whole: do not split: one split, `all`, in the order of the source. For data that are only
-            embedded, which may be few, or of one class.
+        whole: do not split: one split, `all`, of every row in the order of the source, those that
+            lack every signal and those that cannot be read too. For data that are only embedded,
+            which may be few, or of one class.
 
     Raises:
         InfomaxError: the source is unknown, missing, broken, empty or cannot be split.
@@ -89,13 +90,13 @@ def load(spec: DataSpec | str, *, whole: bool = False) -> Contexts:
                 got="none that has it",
                 fix=f"name another column in data.signals.{signal}, or remove it",
             )
+    skipped = tuple(signals.unreadable.values())
+    if whole:
+        return Contexts(name, signals.columns, table.labels, {"all": rows}, skipped)
     # a context with none of the signals says nothing about any view
     there = np.any([column.present for column in signals.columns.values()], axis=0)
     there[list(signals.unreadable)] = False
     rows = rows[there[rows]]
-    skipped = tuple(signals.unreadable.values())
-    if whole:
-        return Contexts(name, signals.columns, table.labels, {"all": rows}, skipped)
     splits = _split(spec, table, rows, copies(signals.columns, rows))
     for label, values in table.labels.items():
         classes = [value for value in np.unique(values[rows]).tolist() if value != ""]

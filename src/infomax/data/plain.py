@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Shaped, UInt8
 
 from infomax._errors import InfomaxError
 from infomax.data.columns import Kind, MemoryColumn
@@ -36,6 +36,33 @@ def finite(values: np.ndarray, what: str, rows: np.ndarray | None = None) -> np.
             fix="mend or remove these rows",
         )
     return numbers
+
+
+def nothing(values: np.ndarray) -> Bool[np.ndarray, " n"]:
+    """The rows that hold NaN and nothing else: contexts that lack the signal.
+
+    Example:
+        >>> nothing(np.array([[1.0, np.nan], [np.nan, np.nan]])).tolist()
+        [False, True]
+    """
+    if values.dtype.kind != "f":
+        return np.zeros(len(values), dtype=bool)
+    missing: np.ndarray = np.isnan(values).all(axis=tuple(range(1, values.ndim)))
+    return missing
+
+
+def padded(values: Shaped[np.ndarray, "n t c"]) -> Shaped[np.ndarray, "n t c"]:
+    """Series of many lengths that end in steps of NaN, with exact zeros in their place.
+
+    Example:
+        >>> padded(np.array([[[1.0], [np.nan], [2.0], [np.nan]]]))[0, :, 0].tolist()
+        [1.0, nan, 2.0, 0.0]
+    """
+    if values.dtype.kind != "f":
+        return values
+    empty = np.isnan(values).all(axis=2)
+    tail = np.logical_and.accumulate(empty[:, ::-1], axis=1)[:, ::-1]
+    return np.where(tail[:, :, None], 0, values)
 
 
 def number_column(

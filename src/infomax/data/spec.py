@@ -59,7 +59,10 @@ class VectorSpec(_Strict):
 
 
 class SeriesSpec(_Strict):
-    """A series: an array [N, T, C] or [N, T]; or columns in the order of time (one channel)."""
+    """A series: an array [N, T, C] or [N, T]; or columns in the order of time (one channel).
+
+    Series of many lengths end in steps of NaN or of zeros, which are padding.
+    """
 
     kind: Literal["series"]
     column: str | list[str] | None = None

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -140,6 +140,8 @@ class Pyramid(nn.Module, ABC):
 class Series(Pyramid):
     """One-dimensional convolutions over a series ``[n, T, C]``, each channel standardized.
 
+    Series of many lengths are padded at the end with steps of exact zeros, which are left out.
+
     Args:
         width: features of every stage.
         stages: number of stages; each halves the time.
@@ -161,11 +163,16 @@ class Series(Pyramid):
 
     def forward(self, series: Float[Tensor, "n t c"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of series."""
-        return self.climb(self.scale(series.float()))
+        return self.climb(masked(self.scale(series.float()), lengths(series)))
 
     def start(self, batches: Iterable[Float[Tensor, "n t c"]]) -> None:
-        """Take the statistics of each channel over training series."""
-        self.scale.start(batch.float().flatten(0, 1) for batch in first(batches))
+        """Take the statistics of each channel over training series, padding left out."""
+        self.scale.start(batch.float()[real_steps(batch)] for batch in first(batches))
+
+
+def real_steps(value: Float[Tensor, "n t d"]) -> Bool[Tensor, "n t"]:
+    """Which steps of each context are before its padding."""
+    return torch.arange(value.shape[1], device=value.device) < lengths(value)[:, None]
 
 
 def at_least_one(count: int, what: str = "stage") -> None:

@@ -16,7 +16,7 @@ from infomax._errors import NotFinite
 from infomax.checkpoint import State
 from infomax.data import Batch, Contexts
 from infomax.engine.clock import Clock
-from infomax.engine.plan import Plan, plan
+from infomax.engine.plan import Plan, plan, suited
 from infomax.engine.precision import mixed
 from infomax.engine.saving import BEST, Say, Standing, resumable, save, save_best
 from infomax.engine.step import Draw, gradient
@@ -77,6 +77,9 @@ def fit(
     """
     clock = clock or Clock()
     device, writes = PartialState().device, distributed.rank() == 0
+    asked, train = train.batch, suited(train, contexts)
+    if train.batch < asked:
+        say(f"train.batch: {train.batch}, which is every training context, and not {asked}")
     model.to(device).train()
     clock.watch(model.encoders)
     cut = plan(model, train, device)
@@ -87,7 +90,8 @@ def fit(
     now = Standing()
     _begin(model, optimizer, now, contexts, out, resume=resume, say=say)
     steps_an_epoch = contexts.count("train") // train.batch
-    total = steps_an_epoch * train.epochs
+    epochs = train.epochs or 0
+    total = steps_an_epoch * epochs
     lacking = [
         n for n, c in contexts.signals.items() if not c.present[contexts.rows("train")].all()
     ]
@@ -108,7 +112,7 @@ def fit(
     started = saved = time.perf_counter()
     words, ends = "", None
     with stoppable() as stop:
-        for epoch in range(now.step // max(1, steps_an_epoch), train.epochs):
+        for epoch in range(now.step // max(1, steps_an_epoch), epochs):
             model.train()
             begun = now.step - epoch * steps_an_epoch
             batches = contexts.batches(

@@ -12,8 +12,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from infomax import distributed
 from infomax._errors import InfomaxError
+from infomax.data import Contexts
 from infomax.recipe import TrainSpec
 
+EPOCHS, STEPS = 20, 400
+"""At least so many of both where `train.epochs` says nothing: 20 epochs of few contexts are few."""
 HELD = 1024
 """Contexts of a process whose graph is held at once; more are encoded twice (gradient caching)."""
 ON_CPU, ON_GPU = 128, 1024
@@ -83,6 +86,22 @@ def plan(model: nn.Module, train: TrainSpec, device: torch.device) -> Plan:
             + (f", or set train.chunk: {train.batch}" if processes == 1 else ", or one process"),
         )
     return Plan(shares, chunk, share > (train.chunk or HELD), rank)
+
+
+def suited(train: TrainSpec, contexts: Contexts) -> TrainSpec:
+    """The schedule for these data: no step is of more contexts than there are; how many epochs.
+
+    Example:
+        >>> from infomax.data import load
+        >>> chosen = suited(TrainSpec(batch=4096), load("digits"))
+        >>> chosen.batch, chosen.epochs, suited(TrainSpec(epochs=5), load("digits")).epochs
+        (1258, 400, 5)
+    """
+    batch = min(train.batch, contexts.count("train"))
+    epochs = train.epochs
+    if epochs is None:
+        epochs = max(EPOCHS, -(-STEPS // max(1, contexts.count("train") // batch)))
+    return train.model_copy(update={"batch": batch, "epochs": epochs})
 
 
 def _batch_norms(model: nn.Module) -> list[str]:

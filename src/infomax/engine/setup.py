@@ -11,7 +11,7 @@ from infomax import checkpoint
 from infomax._errors import InfomaxError
 from infomax.building import Study
 from infomax.checkpoint import State
-from infomax.data import Contexts
+from infomax.data import SPLITS, Contexts
 from infomax.engine.plan import plan, seed_of
 from infomax.engine.trackers import names
 from infomax.heldout import present
@@ -23,21 +23,16 @@ from infomax.views import evaluate
 
 
 def check(contexts: Contexts, train: TrainSpec) -> None:
-    """Refuse a batch larger than the data, and splits too small to value anything on."""
-    for split in ("validation", "test"):
+    """Refuse splits too small to learn from or to value anything on."""
+    for split in SPLITS:
         if contexts.count(split) < FEWEST:
             raise InfomaxError(
                 wanted=f"{FEWEST} or more contexts in the {split} split of {contexts.name}",
                 got=f"{contexts.count(split)}",
-                fix=f"give more data, or raise data.{split} (the share held out)",
+                fix="give more data"
+                + ("" if split == "train" else f", or raise data.{split} (the share held out)"),
             )
     names(train.track)
-    if train.batch > contexts.count("train"):
-        raise InfomaxError(
-            wanted=f"a batch of at most {contexts.count('train')} contexts (the training split)",
-            got=f"train.batch: {train.batch}",
-            fix="set train.batch lower, or give more data",
-        )
 
 
 def set_up(

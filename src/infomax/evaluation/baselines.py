@@ -78,7 +78,8 @@ def fit_cca(x: Float[np.ndarray, "n dx"], y: Float[np.ndarray, "n dy"], ridge: f
     sides = []
     for side in (x.astype(np.float64), y.astype(np.float64)):
         mean, std = side.mean(0), side.std(0)
-        scale = np.where(std > 1e-8 * np.abs(side).max(initial=1e-12), std, np.inf)
+        varies = std > 1e-8 * np.abs(side).max(0)  # beside its own size: columns have their units
+        scale = np.where(varies, std, np.inf)
         z = (side - mean) / scale
         covariance = (1 - ridge) * (z.T @ z) / len(z) + ridge * np.eye(z.shape[1])
         values, vectors = np.linalg.eigh(covariance)

@@ -109,16 +109,22 @@ def _summed_up(kind: str, value: Tensor) -> np.ndarray:
     return value.flatten(1).float().numpy().copy()
 
 
-def reduced(features: Splits, dims: int) -> dict[str, np.ndarray]:
+def reduced(features: Splits, dims: int, *, units: bool = False) -> dict[str, np.ndarray]:
     """The first principal components of training rows, of every split; rows with NaN stay NaN.
+
+    With ``units`` columns may be in units of their own, and each is brought to deviation 1.
 
     Source: randomized SVD, Halko et al. 2011 (arXiv:0909.4061).
     """
     from sklearn.decomposition import PCA
 
     train = features["train"][np.isfinite(features["train"]).all(1)]
-    pca = PCA(min(dims, *train.shape), svd_solver="randomized", random_state=0).fit(train)
-    return on_whole_rows(features, pca.transform)
+    scale = np.ones(train.shape[1], train.dtype)
+    if units:
+        std = train.std(0, dtype=np.float64)
+        scale = np.where(std > 1e-6 * np.abs(train).max(0), std, np.inf).astype(train.dtype)
+    pca = PCA(min(dims, *train.shape), svd_solver="randomized", random_state=0).fit(train / scale)
+    return on_whole_rows(features, lambda rows: pca.transform(rows / scale))
 
 
 def on_whole_rows(

@@ -124,8 +124,10 @@ def labelled(classes: Int[np.ndarray, " n"], each: int, seed: int) -> Int[np.nda
 
 
 def _standardized(features: Features) -> dict[str, np.ndarray]:
-    mean, std = features["train"].mean(0), features["train"].std(0)
-    scale = np.where(std > 1e-8, std, 1.0)
+    train = features["train"].astype(np.float64)
+    mean, std = train.mean(0), train.std(0)
+    varies = std > 1e-6 * np.abs(features["train"]).max(0)  # whatever the unit of a column
+    scale = np.where(varies, std, 1.0)
     return {name: ((z - mean) / scale).astype(np.float32) for name, z in features.items()}
 
 

@@ -119,7 +119,8 @@ def sides_of(
     }
     width, dim = sides["raw"]["train"].shape[1], learned["train"].shape[1]
     if dim < width:
-        sides["pca"] = reduced(sides["raw"], dim)
+        units = contexts.signals[view.signal].kind in ("vector", "series")
+        sides["pca"] = reduced(sides["raw"], dim, units=units)
     linear = unlearned.partnered(view)
     if linear is not None:
         sides["cca"] = linear

@@ -119,11 +119,13 @@ class EdgeSpec(_Strict):
 class TrainSpec(_Strict):
     """How long, in what steps, from which seed.
 
+    ``epochs``: where not said, 20, and more where the contexts are so few that those would be less
+    than 400 steps.
     ``batch`` is the number of contexts in a step over all processes. ``chunk`` of them are encoded
     at a time (chosen by the device where not said).
     """
 
-    epochs: int = Field(default=20, ge=0)
+    epochs: int | None = Field(default=None, ge=0)
     batch: int = Field(default=256, ge=2)
     chunk: int | None = Field(default=None, ge=1)
     lr: float = Field(default=1e-3, gt=0)

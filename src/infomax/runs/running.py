@@ -151,7 +151,8 @@ def embed(
 ) -> tuple[np.ndarray, Contexts]:
     """One view of every context of some data, in the order of the source.
 
-    Only the signal of that view is read: the data need no label and no other signal.
+    Only the signal of that view is read: the data need no label and no other signal. Row i is that
+    of context i: NaN where it lacks the signal, cannot be read, or is too short for a window.
 
     Returns:
         The array, ``[n, d]`` (``[n, positions, d]`` for a feature map), and the contexts, whose
