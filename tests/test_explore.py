@@ -396,6 +396,38 @@ def test_only_the_page_itself_may_ask(client, index):
     assert anyone.get("/api/run").status_code == 200
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin", "none"])
+def test_a_page_elsewhere_cannot_load_what_is_here_but_link_to_it(client, index, site):
+    elsewhere = site in ("cross-site", "same-site")
+    address = f"/media/signal/picture/{index.rows[0]}"
+    loaded = client.get(address, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+    assert loaded.status_code == (403 if elsewhere else 200)
+    opened = client.get("/", headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"})
+    assert opened.status_code == 200
+
+
+def test_who_leaves_in_the_middle_of_an_upload_leaves_no_trace(index):
+    app = explore.application(index, hosts=None)
+    sent, given = [], [{"type": "http.request", "body": b"x", "more_body": True}]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/ask", "query_string": b"view=z_words",
+        "headers": [(b"content-length", b"100")],
+    }  # fmt: skip
+
+    async def receive():
+        return given.pop() if given else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))  # raises nothing
+    assert sent[0]["status"] == 400
+
+
+def test_an_unknown_view_is_named_before_a_missing_row(client):
+    assert client.get("/api/ask").json()["wanted"].startswith("view: one of")
+
+
 def test_every_answer_forbids_what_the_page_does_not_need(index, client):
     row = having(index)[0]
     for path in ("/", "/page.js", "/api/run", f"/media/signal/picture/{row}", "/nothing"):

@@ -1,6 +1,8 @@
 """A report is made from a run folder alone: everything is on it, nothing comes from elsewhere."""
 
+import base64
 import html
+import io
 import json
 import math
 import os
@@ -27,7 +29,8 @@ from infomax.records import (
 from infomax.report import heat, write, write_figures
 from infomax.report.atlas import sheet
 from infomax.report.graph import ROOT, Node, lanes, nodes, places, spread
-from infomax.report.words import headline, meaning, probe_sentence
+from infomax.report.specimen import Specimen, draw, wrapped
+from infomax.report.words import headline, meaning, others, pair, probe_sentence
 
 EVIL = "</script><img src=x onerror=document.title='evil'>"
 RECIPE = {
@@ -117,8 +120,40 @@ def results(**changes):
     return Results(**(known | changes))
 
 
+def heard():
+    """A tenth of a second of silence."""
+    import soundfile
+
+    stream = io.BytesIO()
+    soundfile.write(stream, np.zeros(800), 8000, format="WAV")
+    return "data:audio/wav;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def seen():
+    """A picture of two colours."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.eye(8, dtype=np.uint8) * 255).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def looks():
+    """What views.json holds, one view of each kind."""
+    return {
+        "row": 7,
+        "views": {
+            "picture": {"picture": seen(), "size": [8, 8]},
+            "top": {"text": f"some words {EVIL}"},
+            "voice": {"picture": seen(), "sound": heard()},
+            "late": {"lines": [[0.1, 0.5, 1.0], [0.2, 0.2, 0.2]], "count": [3, 2]},
+        },
+    }
+
+
 def make(run, *, recipe=True, metrics=True, atlas=True, pictures=True, points=60, **changes):
     run.mkdir(exist_ok=True)
+    write_json_atomic(run / "views.json", looks())
     if recipe:
         (run / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
     for epoch in range(6 if metrics else 0):
@@ -145,6 +180,8 @@ def make(run, *, recipe=True, metrics=True, atlas=True, pictures=True, points=60
             "view": np.array("z_top"),
             "method": np.array("t-SNE"),
         }
+        held["texts"] = np.array([f"words {i} {EVIL}" for i in range(points)])
+        held["sounds"] = np.array([heard() if i % 2 else "" for i in range(points)], dtype="S")
         if pictures:
             held["pictures"] = random.integers(60, 256, (points, 8, 8, 3), dtype=np.uint8)
         np.savez(run / "map.npz", **held)
@@ -267,8 +304,14 @@ def test_damaged_pieces(tmp_path):
     (run / "map.npz").write_bytes(b"PK\x03\x04 not an archive")
     (run / "recipe.yaml").write_text("views: [unclosed")
     (run / "metrics.jsonl").write_text('{"step": 1\n')
+    (run / "views.json").write_text('{"row": 1, "views": {"top": {"bars": ["a"]}}}')
     told = text(page(run))
-    for says in ("map.npz cannot be read", "recipe.yaml cannot be read", "1 damaged line"):
+    for says in (
+        "views.json cannot be read",
+        "map.npz cannot be read",
+        "recipe.yaml cannot be read",
+        "1 damaged line",
+    ):
         assert says in told
     before = (run / "report.html").read_text()
     (run / "results.json").write_text('{"terms": [{"between"')
@@ -333,6 +376,30 @@ def test_a_bound_is_never_called_an_equality():
     assert "No shared information" in headline(Results(terms=[nothing]))
 
 
+def test_every_term_is_named_or_counted_and_steps_ahead_are_said():
+    def term(nats, **more):
+        known = {"between": ("a", "b"), "bound": "x", "side": "lower", "stderr": 0.1}
+        return Term(nats=nats, contexts=9, **known | more)
+
+    assert pair(term(1.0, positions=3)) == "a and b (3 steps ahead)"
+    assert pair(term(1.0, positions=1, given="c")) == "a and b (1 step ahead, given c)"
+    assert others([term(1.0)]) == []
+    (told,) = others([term(3.0, weight=2.0), term(1.0, positions=2), term(2.0, weight=-0.1)])
+    assert "a and b (2 steps ahead) at least 1.00 ± 0.10" in told
+    assert "2.00 ± 0.10 (minimized)" in told
+    (told,) = others([term(9.0, weight=2.0), *(term(float(i)) for i in range(5)), term(math.nan)])
+    assert told == "6 more terms show 0.00 to 4.00 nats (see below)."
+    assert others([term(math.nan)] * 6) == []
+
+
+def test_what_would_be_written_as_nothing_is_nothing():
+    tiny = Term(
+        between=("a", "b"), bound="x", side="lower", nats=1e-4, stderr=1e-5, contexts=9
+    )  # fmt: skip
+    assert "No shared information" in headline(Results(terms=[tiny]))
+    assert not [said for said in meaning(tiny) if "times more likely" in said]
+
+
 def test_a_probe_below_its_baseline_is_said_to_be_below():
     probe = Probe(view="z", label="l", metric="accuracy", raw=0.9, untrained=0.5, learned=0.8)
     told = probe_sentence(probe, 10_000).replace("\u00a0", " ")
@@ -346,7 +413,10 @@ def test_a_probe_below_its_baseline_is_said_to_be_below():
 
 
 def test_the_graph_knows_every_view_and_what_made_it():
-    found = {node.name: node for node in nodes(RECIPE, ["z_top", "stranger"], "data:,")}
+    found = {
+        node.name: node
+        for node in nodes(RECIPE, ["z_top", "stranger"], {"top": Specimen(text="t")})
+    }
     assert set(found) == {*RECIPE["views"], "stranger"}
     assert [found[n].kind for n in ("picture", "top", "z_top", "middle", "voice", "late")] == [
         "picture",
@@ -359,14 +429,62 @@ def test_the_graph_knows_every_view_and_what_made_it():
     assert found["top"].made == "top half"
     assert found["middle"].made == "eye at stage2"
     assert found["late"].made == "1.0 s at second 5"
-    assert found["top"].thumbnail
-    assert not found["voice"].thumbnail
+    assert [name for name in found if found[name].specimen] == ["top"]
     assert [n for n in found if found[n].probed] == ["z_top"]
+    both = RECIPE | {"evaluate": {"view": ["top", "z_top"]}}
+    assert [node.name for node in nodes(both, [], {}) if node.probed] == ["top", "z_top"]
+
+
+def test_a_view_is_drawn_as_what_it_looks_like_and_nothing_is_loaded_for_it(tmp_path):
+    source = page(make(tmp_path / "run"))
+    wide, narrow = re.findall(r'<svg [^>]*class="(?:wide|narrow)".*?</svg>', source, re.S)
+    for drawing in (wide, narrow):
+        assert drawing.count(f'href="{seen()}"') == 2  # the picture and the sound's spectrogram
+        assert drawing.count("<polyline") == 2
+        assert "some words" in drawing
+        assert re.search(r'class="plays"[^>]*aria-label="Play voice"', drawing)
+        assert drawing.startswith("<svg") and 'role="group"' in drawing  # a button is inside
+    assert source.count(heard()[:60]) == 1 + 30  # once for both drawings, and on the map
+    assert "test context 7 as each view has it" in text(source)
+    run = make(tmp_path / "evil")
+    stolen = {"picture": {"picture": "https://x.org/a.png"}, "voice": {"sound": "file:///etc/x"}}
+    (run / "views.json").write_text(json.dumps({"row": 0, "views": stolen}))
+    assert not re.search(r"x\.org|/etc/x", page(run))
+
+
+@pytest.mark.parametrize(
+    ("shown", "holds"),
+    [
+        (Specimen(bars=(0.5, -1.0, 0.0)), r'class="bar"'),
+        (Specimen(lines=((1.0, 1.0),)), "<polyline"),
+        (Specimen(text="a < b"), "a &lt; b"),
+        (Specimen(picture="data:image/png;base64,", size=(500, 20)), r'class="thumb"'),
+        (Specimen(picture="data:image/png;base64,", size=(8, 8)), r"thumb coarse"),
+        (Specimen(), "ground"),
+    ],
+)
+def test_what_is_drawn_stays_in_its_box(shown, holds):
+    drawn = draw(shown, "v", (10.0, 20.0, 100.0, 56.0))
+    assert re.search(holds, drawn)
+    for tag in re.findall(r"<(?:rect|image)[^>]*>", drawn):
+        x, y, width, height = (
+            float(re.search(rf' {key}="([^"]+)"', tag)[1]) for key in ("x", "y", "width", "height")
+        )
+        assert min(x - 10, y - 20, 110.01 - x - width, 76.01 - y - height) >= 0
+
+
+def test_words_are_broken_into_lines_that_fit_in_any_script():
+    for words in ("an indivisibility of ducks", "汉字很长没有空格的句子在这里", "x" * 50, ""):
+        rows = wrapped(words, 10, 3)
+        assert 1 <= len(rows) <= 3
+        assert all(sum(1 + (ord(c) > 0x2E80) for c in row) <= 10 for row in rows)
+    assert wrapped("one two three four five six", 9, 2) == ["one two", "three…"]
+    assert wrapped("short", 9, 2) == ["short"]
 
 
 @pytest.mark.parametrize("columns", [True, False])
 def test_no_two_cards_overlap_and_no_line_crosses_a_card(columns):
-    views = nodes(RECIPE, [], None)
+    views = nodes(RECIPE, [], {})
     ends = {end for pair in ENDS for end in pair}
     at = places(views, ends, columns)
     assert set(at) == {ROOT, *RECIPE["views"]}
@@ -420,6 +538,20 @@ addEventListener("load", () => setTimeout(() => {
   seen.before = told();
   for (let x = 0; x < 1; x += 0.01) for (let y = 0; y < 1; y += 0.05) move(canvas, x, y);
   seen.hovered = told();
+  const playing = () => document.querySelectorAll(".playing").length;
+  const players = [...document.querySelectorAll(".plays")];
+  const player = players.find((p) => p.getBoundingClientRect().width);
+  player.dispatchEvent(new MouseEvent("click"));
+  seen.played = playing();
+  player.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}));
+  seen.stopped = playing();
+  const audio = document.querySelector(".map aside audio");
+  const heard = new Set();
+  for (let x = 0; x < 1; x += 0.02) for (let y = 0; y < 1; y += 0.05) {
+    move(canvas, x, y);
+    heard.add(audio.hidden ? "silent" : audio.src.slice(0, 14));
+  }
+  seen.heard = [...heard].sort().join(" ");
   seen.picture = colors(document.querySelector(".seen .picture"));
   const keys = new Set();
   for (const key of ["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft"]) {
@@ -458,7 +590,9 @@ def test_in_chromium_the_map_and_the_curves_answer(tmp_path, width, graph):
     seen = {k: html.unescape(v) for k, v in re.findall(r'data-(\w+)="([^"]*)"', root)}
     assert "error" not in seen
     assert seen["before"].startswith("Hover")
-    assert re.fullmatch(r"\d .*context \d+", seen["hovered"])
+    assert re.fullmatch(r"\d .*context (\d+)“words \1 .*”", seen["hovered"])
+    assert seen["played"] == "1" and seen["stopped"] == "0"
+    assert seen["heard"] == "data:audio/wav silent"
     assert int(seen["picture"]) > 10  # the thumbnail is noise: many colours
     assert int(seen["keys"]) >= 3
     assert int(seen["map"]) > 10

@@ -31,6 +31,7 @@ def test_the_run_folder_holds_what_the_contract_says(run):
         "results.json",
         "map.npz",
         "neighbours.json",
+        "views.json",
         "report.html",
     }
     found = json.loads((run / "results.json").read_text())
@@ -113,6 +114,16 @@ def test_damaged_states_leave_the_results_of_a_finished_run(run, tmp_path):
     with pytest.raises(InfomaxError, match="damaged"):
         runs.train(recipe.check(TREE, "here"), copy, resume=True)
     assert {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()} == before
+
+
+def test_where_only_the_page_fails_the_results_stay(tmp_path, monkeypatch):
+    def full(run):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(runs.running.report, "write", full)
+    with pytest.raises(InfomaxError, match="no space left"):
+        runs.train(recipe.check(halves(hidden=8, dim=4, epochs=1), "here"), tmp_path / "run")
+    assert read_results(tmp_path / "run" / "results.json").status == "finished"
 
 
 def test_embedding_needs_only_the_signal_of_its_view(run, tmp_path):

@@ -87,11 +87,3 @@ def map_2d(z: Float[np.ndarray, "n d"], seed: int = 0) -> tuple[Float[np.ndarray
         return reduced[:, :2].astype(np.float32), "PCA"
     tsne = TSNE(perplexity=min(30.0, len(z) / 4), init="pca", random_state=seed)
     return tsne.fit_transform(reduced).astype(np.float32), "t-SNE"
-
-
-def thumbnails(contexts: Contexts, signal: str, split: str, rows: np.ndarray) -> np.ndarray | None:
-    """Pictures uint8 ``[n, H, W, C]`` of contexts, or None if the signal is not a picture."""
-    if contexts.signals[signal].kind != "picture":
-        return None
-    pictures = contexts.take(split, rows).signals[signal]
-    return np.ascontiguousarray(pictures.permute(0, 2, 3, 1).numpy())

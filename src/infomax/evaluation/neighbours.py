@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, final
@@ -14,12 +13,12 @@ from infomax.data import Contexts
 from infomax.encoders.texts import strings
 from infomax.evaluation.fixed import before
 from infomax.evaluation.retrieval import Score
-from infomax.evaluation.showing import png, sound
+from infomax.evaluation.showing import png, sound, uri
 from infomax.views import View, evaluate
 
 QUERIES, ANSWERS, AMONG = 10, 5, 1000
 TILE, LETTERS = 64, 160
-BYTES = 5_000_000
+BYTES = 3_000_000
 """All pictures and sounds together; what is beyond is told by its row number."""
 
 
@@ -106,12 +105,8 @@ def worth_showing(item: Mapping[str, Any]) -> bool:
 
 
 def _png(value: np.ndarray) -> str:
-    return _uri("image/png", png(value, TILE))
+    return uri("image/png", png(value, TILE)[0])
 
 
 def _mp3(wave: np.ndarray, rate: int) -> str:
-    return _uri(*sound(wave, rate))
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return uri(*sound(wave, rate))

@@ -14,14 +14,16 @@ from infomax import diagnostics
 from infomax.building import Study
 from infomax.data import Contexts
 from infomax.evaluation import zero_shot
-from infomax.evaluation.embedding import embed, embed_each, flat, map_2d, thumbnails
+from infomax.evaluation.embedding import embed, embed_each, flat
 from infomax.evaluation.knowing import profile
+from infomax.evaluation.mapped import mapped
 from infomax.evaluation.nats import value_terms
 from infomax.evaluation.neighbours import Gallery
 from infomax.evaluation.probing import Unlearned, has_label, labels_of, probes, sides_of
 from infomax.evaluation.searches import Searched, search
 from infomax.evaluation.searching import pairs
 from infomax.evaluation.sharing import shared
+from infomax.evaluation.specimens import specimens
 from infomax.objective import Model
 from infomax.recipe import Recipe
 from infomax.records import (
@@ -34,12 +36,10 @@ from infomax.records import (
     ZeroShot,
 )
 
-MAPPED = 1500
-
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found, the arrays of the map, and what neighbours look like."""
+    """What was found, the arrays of the map, what neighbours look like, and what the views."""
 
     terms: list[Term]
     probes: list[Probe]
@@ -50,6 +50,7 @@ class Evaluation:
     map: dict[str, np.ndarray]
     profile: Profile | None
     neighbours: list[dict[str, Any]]
+    specimens: dict[str, Any]
 
 
 def check(recipe: Recipe, study: Study, contexts: Contexts) -> None:
@@ -126,8 +127,9 @@ def evaluate(
             alignment=_aligned(study, contexts),
             uniformity=diagnostics.uniformity(seen),
         ),
-        map=_map(recipe, contexts, learned, there, next(iter(labels), None), watch),
+        map=mapped(asked.views[0], learned, contexts, rates, next(iter(labels), None), watch),
         neighbours=searched.neighbours,
+        specimens=specimens(study.views, contexts, rates),
         profile=profile(recipe, study, untrained, contexts, terms, watch)
         if asked.profile
         else None,
@@ -144,33 +146,3 @@ def _aligned(study: Study, contexts: Contexts) -> float:
         return math.nan
     there = np.isfinite(ends[0]).all(1) & np.isfinite(ends[1]).all(1)
     return diagnostics.alignment(*(torch.from_numpy(end[there]) for end in ends))
-
-
-def _map(
-    recipe: Recipe,
-    contexts: Contexts,
-    learned: np.ndarray,
-    there: np.ndarray,
-    label: str | None,
-    watch: Callable[[str], None],
-) -> dict[str, np.ndarray]:
-    watch("drawing the map")
-    rows = np.flatnonzero(there)
-    if len(rows) > MAPPED:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MAPPED, replace=False))
-    points, method = map_2d(learned[rows])
-    index = contexts.rows("test")[rows]
-    arrays = {
-        "points": points,
-        "index": index,
-        "view": np.array(recipe.evaluate.views[0]),
-        "method": np.array(method),
-    }
-    if label is not None:
-        arrays["labels"] = contexts.labels[label][index].astype(str)
-    signal = next((n for n, c in contexts.signals.items() if c.kind == "picture"), None)
-    if signal is not None:
-        pictures = thumbnails(contexts, signal, "test", rows)
-        if pictures is not None:
-            arrays["pictures"] = pictures
-    return arrays

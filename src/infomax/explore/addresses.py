@@ -57,6 +57,7 @@ def application(
     from starlette.concurrency import run_in_threadpool
     from starlette.exceptions import HTTPException
     from starlette.middleware import Middleware
+    from starlette.requests import ClientDisconnect
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
@@ -80,10 +81,10 @@ def application(
     async def ask(request: Request) -> Response:
         told = request.query_params
         view, k = told.get("view", ""), _number(told.get("k", str(K)), "k")
+        index.face(view)  # before anything is taken in
         if request.method == "GET":
             row = _number(told.get("row", ""), "row")
             return JSONResponse(await run_in_threadpool(_ask_row, index, showing, view, row, k))
-        index.face(view)  # before anything is taken in
         content = await _body(request, upload)
         return JSONResponse(await run_in_threadpool(_ask, index, showing, view, content, k))
 
@@ -100,6 +101,9 @@ def application(
         )
         assert isinstance(error, InfomaxError)
         return JSONResponse(_told(error), status)
+
+    async def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody is there to read it
 
     async def astray(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -122,7 +126,11 @@ def application(
     return Starlette(
         routes=routes,
         middleware=[Middleware(_Guard, hosts=hosts)],
-        exception_handlers={InfomaxError: mistaken, HTTPException: astray},
+        exception_handlers={
+            InfomaxError: mistaken,
+            HTTPException: astray,
+            ClientDisconnect: gone,
+        },
     )
 
 
@@ -149,7 +157,11 @@ class _Guard:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         strange = self.hosts is not None and host.lower() not in self.hosts
-        if strange or (origin is not None and origin.partition("://")[2] != host):
+        # a browser says from where it asks; to open the page by a link elsewhere is no asking
+        foreign = headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
+        foreign = foreign and headers.get("sec-fetch-mode") != "navigate"
+        foreign = foreign or (origin is not None and origin.partition("://")[2] != host)
+        if strange or foreign:
             refused = InfomaxError(
                 wanted="a request to this page, by this page",
                 got=f"Host: {host}" + (f", Origin: {origin}" if origin else ""),

@@ -11,7 +11,7 @@ from torch import Tensor
 from infomax._errors import InfomaxError
 from infomax.encoders.texts import strings
 from infomax.evaluation.fixed import before
-from infomax.evaluation.showing import png, sound
+from infomax.evaluation.showing import png, sound, uri
 from infomax.explore.index import Answer, Index
 from infomax.heldout import SEED
 from infomax.views import Signal, View, evaluate
@@ -144,10 +144,7 @@ class Showing:
             part["text"] = strings(value[None].byte())[0][:LETTERS]
         elif (kind, value.ndim) in (("picture", 3), ("sound", 1)):
             if address is None:
-                import base64
-
-                mime, content = self._file(kind, value, node.signal, 0)
-                address = f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+                address = uri(*self._file(kind, value, node.signal, 0))
             part["src"] = address
         else:
             numbers = value.flatten()[: NUMBERS + 1].tolist()
@@ -158,7 +155,7 @@ class Showing:
     def _file(self, kind: str, value: Tensor, signal: str, row: int) -> tuple[str, bytes]:
         array: np.ndarray = value.float().numpy()
         if kind == "picture" and array.ndim == 3:
-            return "image/png", png(array, LARGEST)
+            return "image/png", png(array, LARGEST)[0]
         if kind == "sound" and array.ndim == 1:
             return sound(array, self.rate(signal))
         raise InfomaxError(

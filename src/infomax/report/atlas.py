@@ -1,4 +1,4 @@
-"""The map of the embeddings for the page: places, labels, and one sheet of all the thumbnails."""
+"""The map of the embeddings for the page: places, labels, texts, sounds, a sheet of thumbnails."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def payload(atlas: Atlas) -> dict[str, Any]:
         out["colours"] = colours(len(names))
     if atlas.pictures is not None:
         out |= sheet(atlas.pictures[keep])
+    if atlas.texts is not None:
+        out["texts"] = [str(text) for text in atlas.texts[keep]]
+    if atlas.sounds is not None:
+        sounds = [bytes(sound).decode("ascii", "replace") for sound in atlas.sounds[keep]]
+        out["sounds"] = [sound if sound.startswith("data:audio/") else "" for sound in sounds]
     return out
 
 
@@ -60,15 +65,6 @@ def colours(labels: int) -> list[tuple[float, int, int]]:
         )
         for label in range(labels)
     ]
-
-
-def thumbnail(atlas: Atlas | None) -> str | None:
-    """Give one picture of the map as a data URI: one whose brightness varies."""
-    if atlas is None or atlas.pictures is None:
-        return None
-    some = atlas.pictures[:64]
-    best = int(np.argmax(some.reshape(len(some), -1).astype(np.float32).std(axis=1)))
-    return _uri(_shrunk(_channels(some[best : best + 1]), 96)[0], "PNG", {})
 
 
 def sheet(pictures: np.ndarray) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from infomax.report.svg import el, ticks
 from infomax.report.words import nats
 
 WIDTH, HEIGHT = 440.0, 264.0
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 14.0, 24.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 24.0, 44.0
 MOST_POINTS = 400
 
 Key = tuple[tuple[str, ...], str, int]
@@ -86,7 +86,9 @@ def draw(curve: Curve, color: int) -> Markup:
     epochs = [epoch for epoch, _ in every]
     values = [value for _, value in every]
     end = curve.final.nats if curve.final and math.isfinite(curve.final.nats) else None
-    values += [end] if end is not None else []
+    if curve.final and end is not None:
+        error = curve.final.stderr if math.isfinite(curve.final.stderr) else 0.0
+        values += [end - error, end + error]
     low, high = min(0.0, *values), max(0.0, *values)
     ceiling = curve.ceiling
     shown = ceiling is not None and ceiling <= 4 * max(high, 0.1)

@@ -13,17 +13,21 @@ import yaml
 
 from infomax._errors import InfomaxError
 from infomax.records import Metric, Results, read_metrics, read_results
+from infomax.report import specimen
+from infomax.report.specimen import Specimen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Atlas:
-    """A 2-D map of embeddings: one point a context, with its label and thumbnail if it has them.
+    """A 2-D map of embeddings: one point a context, with what is known and kept of it.
 
     Attributes:
         points: places on the map, float ``[n, 2]``.
         index: number of each context in its data set, int ``[n]``.
         labels: text ``[n]``, or None.
         pictures: uint8 ``[n, H, W, C]``, or None.
+        texts: ``[n]``, or None.
+        sounds: data URIs of audio ``[n]``, empty where none is kept, or None.
         view: name of the view that is shown.
         method: how the two dimensions were made.
     """
@@ -32,6 +36,8 @@ class Atlas:
     index: np.ndarray
     labels: np.ndarray | None
     pictures: np.ndarray | None
+    texts: np.ndarray | None = None
+    sounds: np.ndarray | None = None
     view: str
     method: str
 
@@ -46,6 +52,8 @@ class Folder:
     metrics: Sequence[Metric] = ()
     results: Results | None = None
     atlas: Atlas | None = None
+    specimens: Mapping[str, Specimen] = field(default_factory=dict)
+    specimen_row: int | None = None
     neighbours: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
 
@@ -71,6 +79,7 @@ def read(run: Path) -> Folder:
     results = None
     if (run / "results.json").exists():
         results = read_results(run / "results.json")
+    specimens, row = _specimens(run / "views.json", notes)
     return Folder(
         name=run.resolve().name,
         recipe=recipe,
@@ -78,6 +87,8 @@ def read(run: Path) -> Folder:
         metrics=metrics,
         results=results,
         atlas=_atlas(run / "map.npz", notes),
+        specimens=specimens,
+        specimen_row=row,
         neighbours=_neighbours(run / "neighbours.json", notes),
         notes=notes,
     )
@@ -94,6 +105,19 @@ def _recipe(path: Path, notes: list[str]) -> tuple[Mapping[str, Any], str]:
         notes.append(f"recipe.yaml cannot be read: {error}")
         return {}, text
     return (recipe if isinstance(recipe, dict) else {}), text
+
+
+def _specimens(path: Path, notes: list[str]) -> tuple[dict[str, Specimen], int | None]:
+    """One context as each view has it, by the name of the view, and its row."""
+    if not path.is_file():
+        return {}, None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        shown = {str(name): specimen.read(view) for name, view in found["views"].items()}
+        return shown, int(found["row"])
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        notes.append(f"views.json cannot be read, so the views are drawn as signs: {error}")
+        return {}, None
 
 
 def _neighbours(path: Path, notes: list[str]) -> list[Mapping[str, Any]]:
@@ -125,18 +149,23 @@ def _atlas(path: Path, notes: list[str]) -> Atlas | None:
             index=held.get("index", np.arange(n)),
             labels=held.get("labels"),
             pictures=held.get("pictures"),
+            texts=held.get("texts"),
+            sounds=held.get("sounds"),
             view=str(held.get("view", "")),
             method=str(held.get("method", "")),
         )
         if points.shape != (n, 2) or not np.isfinite(points).all():
             raise ValueError(f"points of shape {points.shape} are not finite places on a plane")
-        for name in ("index", "labels", "pictures"):
+        for name in ("index", "labels", "pictures", "texts", "sounds"):
             if held.get(name) is not None and len(held[name]) != n:
                 raise ValueError(f"{len(held[name])} {name} for {n} points")
         if atlas.pictures is not None and (
             atlas.pictures.ndim != 4 or atlas.pictures.dtype != np.uint8
         ):
             raise ValueError(f"pictures {atlas.pictures.dtype} {atlas.pictures.shape}")
+        for name, kind in (("texts", "U"), ("sounds", "S")):
+            if held.get(name) is not None and held[name].dtype.kind != kind:
+                raise ValueError(f"{name} {held[name].dtype}")
     except Exception as error:  # a broken archive raises many kinds; the rest of the page stands
         notes.append(f"map.npz cannot be read, so there is no map: {error}")
         return None

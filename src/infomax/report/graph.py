@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from infomax.report.specimen import Specimen
+
 ROOT = ""
 
 
@@ -22,8 +24,7 @@ class Node:
     parent: str
     made: str
     kind: str  # of a signal: picture, sound, text, vector, series; slice, augment, features, middle
-    thumbnail: str | None = None
-    half: str | None = None
+    specimen: Specimen | None = None
     probed: bool = False
 
 
@@ -38,16 +39,19 @@ class Edge:
     minimized: bool = False
 
 
-def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -> list[Node]:
+def nodes(
+    recipe: Mapping[str, Any], ends: Sequence[str], specimens: Mapping[str, Specimen]
+) -> list[Node]:
     """Read the views of a recipe; views that only the edges name are hung on the context.
 
-    ``picture`` is the data URI of a thumbnail of a picture signal.
+    ``specimens`` is what some views look like, by their names.
     """
     views = recipe.get("views")
     specs: dict[str, Any] = dict(views) if isinstance(views, dict) else {}
     specs = {str(k): v if isinstance(v, dict) else {} for k, v in specs.items()}
     asked = recipe.get("evaluate")
-    probed = asked.get("view") if isinstance(asked, dict) else None
+    judged = asked.get("view") if isinstance(asked, dict) else None
+    probed = judged if isinstance(judged, list) else [judged]
     found: dict[str, Node] = {}
     plain = {s.get("signal"): name for name, s in specs.items() if set(s) == {"signal"}}
     for name, spec in specs.items():
@@ -60,27 +64,20 @@ def nodes(recipe: Mapping[str, Any], ends: Sequence[str], picture: str | None) -
         else:
             parent = ROOT
         if parent not in specs and parent != ROOT:
-            found.setdefault(parent, _signal(parent, parent, picture, recipe))
+            found.setdefault(parent, _signal(parent, parent, recipe))
         if parent == ROOT:
-            found[name] = _signal(name, str(signal or name), picture, recipe)
+            found[name] = _signal(name, str(signal or name), recipe)
         else:
-            root = found.get(parent)
-            half = _half(steps)
-            sees = picture if half and root and root.kind == "picture" else None
-            found[name] = Node(
-                name=name,
-                parent=parent,
-                made=_made(steps),
-                kind=_kind(steps),
-                thumbnail=sees,
-                half=half,
-            )
+            found[name] = Node(name=name, parent=parent, made=_made(steps), kind=_kind(steps))
     for name in ends:
         found.setdefault(name, Node(name=name, parent=ROOT, made="", kind="features"))
-    return [replace(node, probed=node.name == probed) for node in found.values()]
+    return [
+        replace(node, probed=node.name in probed, specimen=specimens.get(node.name))
+        for node in found.values()
+    ]
 
 
-def _signal(name: str, signal: str, picture: str | None, recipe: Mapping[str, Any]) -> Node:
+def _signal(name: str, signal: str, recipe: Mapping[str, Any]) -> Node:
     data = recipe.get("data")
     signals = data.get("signals") if isinstance(data, dict) else None
     spec = signals.get(signal) if isinstance(signals, dict) else None
@@ -91,7 +88,6 @@ def _signal(name: str, signal: str, picture: str | None, recipe: Mapping[str, An
         parent=ROOT,
         made=f"signal {signal}" if signal != name else kind,
         kind=kind,
-        thumbnail=picture if kind == "picture" else None,
     )
 
 
@@ -125,12 +121,6 @@ def _kind(steps: Mapping[str, Any]) -> str:
     if "encode" in steps:
         return "middle" if steps.get("at") else "features"
     return "augment" if "augment" in steps else "slice"
-
-
-def _half(steps: Mapping[str, Any]) -> str | None:
-    value = steps.get("half")
-    value = value.get("side") if isinstance(value, dict) else value
-    return value if value in ("top", "bottom", "left", "right") else None
 
 
 def places(views: Sequence[Node], ends: set[str], columns: bool) -> dict[str, tuple[int, int]]:

@@ -56,6 +56,34 @@
     });
   }
 
+  const heard = document.getElementById("sounds");
+  if (heard) {
+    const sounds = JSON.parse(heard.textContent);
+    let audio = null, card = null;
+    const stop = () => {
+      if (audio) audio.pause();
+      if (card) card.classList.remove("playing");
+      audio = card = null;
+    };
+    for (const player of document.querySelectorAll(".plays")) {
+      const press = () => {
+        const again = player === card;
+        stop();
+        if (again) return;
+        [audio, card] = [new Audio(sounds[player.dataset.view]), player];
+        card.classList.add("playing");
+        audio.addEventListener("ended", stop);
+        audio.play().catch(stop);
+      };
+      player.addEventListener("click", press);
+      player.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        press();
+      });
+    }
+  }
+
   const source = document.getElementById("map-data");
   if (source) map(JSON.parse(source.textContent));
 
@@ -66,12 +94,14 @@
     const told = document.getElementById("told");
     const legend = document.querySelector(".legend");
     const pictures = document.querySelector('[data-do="pictures"]');
+    const player = document.querySelector(".map aside audio");
+    const loud = document.querySelector('[data-do="sounds"]');
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const names = data.names || [];
     const count = data.x.length;
     const chosen = new Set();
     const view = { x: 500, y: 500, zoom: 1 };
-    let sheet = null, at = -1, drag = null, waiting = false;
+    let sheet = null, at = -1, drag = null, waiting = false, rest = 0;
 
     const color = (label) => {
       if (label === undefined) return dark.matches ? "#99a4ff" : "#4753c9";
@@ -145,11 +175,23 @@
       told.replaceChildren();
       if (label !== undefined) told.append(Object.assign(document.createElement("b"), { textContent: label }), document.createElement("br"));
       told.append(`context ${data.index[i]}`);
+      if (data.texts && data.texts[i]) told.append(document.createElement("br"), `“${data.texts[i]}”`);
+      if (data.sounds) sound(data.sounds[i]);
       if (sheet) {
         [picture.width, picture.height] = data.tile;
         tile(i, picture.getContext("2d"), 0, 0, ...data.tile);
         picture.hidden = false;
       }
+    }
+
+    // A sound starts once the pointer rests; before a first click browsers refuse, and that is no error.
+    function sound(src) {
+      clearTimeout(rest);
+      player.pause();
+      player.hidden = !src;
+      if (!src) return player.removeAttribute("src");
+      player.src = src;
+      if (loud.getAttribute("aria-pressed") === "true") rest = setTimeout(() => player.play().catch(() => {}), 120);
     }
 
     function under(event, reach) {
@@ -208,7 +250,8 @@
     });
     document.querySelector(".tools").addEventListener("click", (event) => {
       const what = event.target.dataset.do;
-      if (what === "pictures") pictures.setAttribute("aria-pressed", pictures.getAttribute("aria-pressed") !== "true");
+      if (what === "pictures" || what === "sounds") event.target.setAttribute("aria-pressed", event.target.getAttribute("aria-pressed") !== "true");
+      if (what === "sounds") player.pause();
       if (what === "in") zoom(1.5);
       if (what === "out") zoom(1 / 1.5);
       if (what === "reset") zoom(0);

@@ -66,6 +66,7 @@ def environment(templates: Path) -> jinja2.Environment:
         nats=words.nats,
         with_error=words.with_error,
         percent=words.percent,
+        ahead=words.ahead,
         finite=lambda value: value is not None and math.isfinite(value),
         sign=words.SIGN,
         side=words.SIDES,
@@ -91,9 +92,13 @@ def _context(folder: Folder) -> dict[str, Any]:
         "facts": panels.facts(results),
         "tiles": panels.tiles(results) if results else [],
         "sentences": panels.sentences(results) if results else [],
+        "sphere": words.sphere(results.representation)
+        if results and results.representation
+        else [],
         "advice": words.ADVICE,
         "reasons": panels.reasons(results) if results else [],
         "graph": drawing_of_views(folder),
+        "sounds": _for_script({n: s.sound for n, s in folder.specimens.items() if s.sound}),
         "curves": [(c, curves.draw(c, i % COLORS), i % COLORS) for i, c in enumerate(drawn)],
         "terms": [(term, i % COLORS) for i, term in enumerate(terms)],
         "probes": panels.probes(results) if results else [],
@@ -142,6 +147,7 @@ def drawing_of_views(folder: Folder) -> dict[str, Markup]:
                 ends=tuple(term.between),
                 value=f"{words.SIGN[term.side]} {amount}",
                 below=f"{factor}{term.bound}"
+                + (f", {words.ahead(term)}" if words.ahead(term) else "")
                 + (f", given {term.given}" if term.given else "")
                 + (", minimized" if away else ""),
                 color=i % COLORS,
@@ -151,7 +157,7 @@ def drawing_of_views(folder: Folder) -> dict[str, Markup]:
     if not edges:
         edges = _planned(folder.recipe)
     ends = [end for edge in edges for end in edge.ends]
-    views = graph.nodes(folder.recipe, ends, atlas.thumbnail(folder.atlas))
+    views = graph.nodes(folder.recipe, ends, folder.specimens)
     if not views:
         return {}
     counts = data.get("contexts")

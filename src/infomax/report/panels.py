@@ -105,15 +105,14 @@ def sentence(text: str) -> str:
 
 
 def sentences(results: Results) -> list[str]:
-    """Say the numbers of the main term and of the linear probes in plain words."""
+    """Say in plain words what the terms, the profile, the linear probes and retrieval came to."""
     term = words.main(results.terms)
     out = words.meaning(term) if term else []
+    out += words.others(results.terms)
+    out += [results.profile.finding] if results.profile and results.profile.finding else []
     linear = [p for p in results.probes if p.metric == "accuracy"] or list(results.probes)[:2]
     out += [words.probe_sentence(p, held_out(results)) for p in linear[:2]]
-    if results.representation:
-        out += words.sphere(results.representation)
-    said = [results.profile.finding] if results.profile and results.profile.finding else []
-    return out + found.sentence(results) + said
+    return out + found.sentence(results)
 
 
 def probes(results: Results) -> list[dict[str, Any]]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from infomax.report import cards
+from infomax.report.cards import Box
 from infomax.report.graph import ROOT, Edge, Node, lanes, places, spread
-from infomax.report.signs import face
-from infomax.report.svg import el, shorten
-
-Box = tuple[float, float, float]  # left, middle height, width
+from infomax.report.svg import el
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +24,17 @@ class Size:
     columns: bool
     step: float  # from one depth to the next
     card: float
-    height: float
-    row: float
+    height: float  # of a card with a sign
+    picture: float  # more of one that shows what the view looks like
+    gap: float  # between rows
     lane: float
     label: float  # room for the text beside a bracket
 
 
 ROOM = 980.0  # the widest drawing that fits the page without scrolling
 PHONE = 330.0  # the same on a phone 390 pixels wide
-WIDE = Size(columns=True, step=196, card=156, height=46, row=64, lane=22, label=150)
-NARROW = Size(columns=False, step=16, card=138, height=40, row=52, lane=11, label=84)
+WIDE = Size(columns=True, step=196, card=156, height=46, picture=56, gap=18, lane=22, label=150)
+NARROW = Size(columns=False, step=16, card=138, height=40, picture=44, gap=12, lane=11, label=84)
 
 
 def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "") -> Markup:
@@ -42,21 +42,36 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
     ends = {end for edge in edges for end in edge.ends}
     at = places(views, ends, size.columns)
     size = _fitted(size, at, edges)
-    context = 104.0 if size.columns else size.card
-    shift = context + 36 - size.step if size.columns else 0.0
+    first = 104.0 if size.columns else size.card
+    shift = first + 36 - size.step if size.columns else 0.0
+    shown = {v.name for v in views if v.specimen}
+    middles, bottom = _rows(at, shown, size)
 
     def box(name: str) -> Box:
         depth, row = at[name]
-        left = 0.5 if name == ROOT else depth * size.step + shift
-        return left, row * size.row + size.row / 2, context if name == ROOT else size.card
+        return Box(
+            left=0.5 if name == ROOT else depth * size.step + shift,
+            y=middles[row],
+            width=first if name == ROOT else size.card,
+            height=size.height + (size.picture + 6 if name in shown else 0),
+        )
 
-    right = max(box(name)[0] + box(name)[2] for name in at)
-    brackets, width, bottom = _brackets(edges, box, right, size)
+    right = max(box(name).right for name in at)
+    brackets, width, lowest = _brackets(edges, box, right, size)
     parents = {v.name: v.parent if v.parent in at else ROOT for v in views}
     wires = [_wire(box(parents[v.name]), box(v.name), size) for v in views]
-    cards = [_root(box(ROOT), root, size)]
-    cards += [_card(v, box(v.name), size, v.name in ends) for v in views]
-    height = max(bottom, max(row for _, row in at.values()) * size.row + size.row)
+    drawn = [cards.context(box(ROOT), root)]
+    drawn += [
+        cards.card(
+            v,
+            box(v.name),
+            used=v.name in ends,
+            large=size.columns,
+            picture=size.picture if v.specimen else 0,
+        )
+        for v in views
+    ]
+    height = max(bottom, lowest)
     told = "; ".join(f"{' and '.join(e.ends)}: {e.value} ({e.below})" for e in edges)
     return el(
         "svg",
@@ -65,12 +80,12 @@ def draw(views: Sequence[Node], edges: Sequence[Edge], size: Size, root: str = "
             "width": f"{width:.0f}",
             "height": f"{height:.0f}",
             "class": "wide" if size.columns else "narrow",
-            "role": "img",
+            "role": "group" if any(v.specimen and v.specimen.sound for v in views) else "img",
             "aria-label": f"Graph of views. {told}",
         },
         *wires,
         *brackets,
-        *cards,
+        *drawn,
     )
 
 
@@ -91,59 +106,28 @@ def _fitted(size: Size, at: dict[str, tuple[int, int]], edges: Sequence[Edge]) -
     return replace(size, step=step, card=step - (40 if step > 180 else 24))
 
 
+def _rows(at: dict[str, tuple[int, int]], shown: set[str], size: Size) -> tuple[list[float], float]:
+    """Where the middle of each row is, and where the last one ends."""
+    heights = [size.height] * (1 + max(row for _, row in at.values()))
+    for name in shown:
+        heights[at[name][1]] = size.height + size.picture + 6
+    middles, top = [], size.gap / 2
+    for height in heights:
+        middles.append(top + height / 2)
+        top += height + size.gap
+    return middles, top - size.gap / 2
+
+
 def _wire(parent: Box, child: Box, size: Size) -> Markup:
-    left, y, width = parent
-    to, below, _ = child
+    x, to, below = parent.right, child.left, child.y
     if not size.columns:
-        x = left + 9
-        return el("path", {"class": "wire", "d": f"M{x} {y + size.height / 2}V{below}H{to}"})
-    x, turn = left + width, to - 18
-    if below == y:
-        return el("path", {"class": "wire", "d": f"M{x} {y}H{to}"})
-    return el("path", {"class": "wire", "d": f"M{x} {y}H{turn}V{below - 8}q0 8 8 8H{to}"})
-
-
-def _root(box: Box, below: str, size: Size) -> Markup:
-    left, y, width = box
-    middle = {"x": left + width / 2, "text-anchor": "middle"}
-    frame = {"x": left, "y": y - size.height / 2, "width": width, "height": size.height, "rx": 23}
-    return el(
-        "g",
-        {"class": "context"},
-        el("rect", frame),
-        el("text", {**middle, "y": y - 2 if below else y + 4, "class": "name"}, "context"),
-        el("text", {**middle, "y": y + 13, "class": "made"}, below) if below else "",
-    )
-
-
-def _card(view: Node, box: Box, size: Size, used: bool) -> Markup:
-    left, y, width = box
-    top, room = y - size.height / 2, size.height
-    frame = {"x": left, "y": top, "width": width, "height": room, "rx": 9}
-    side = room - 12 if size.columns else 22
-    text = left + side + (15 if size.columns else 11)
-    fits = left + width - text - 5
-    font = max(10.5, min(13.5 if size.columns else 12.0, fits / (0.65 * len(view.name))))
-    name = shorten(view.name, max(3, int(fits / (0.65 * font) + 0.01)))
-    style = {"class": "name", "style": f"font-size:{font:.1f}px"}
-    made = shorten(view.made, max(3, int(fits / (6.3 if size.columns else 5.6))))
-    return el(
-        "g",
-        {"class": f"view {view.kind}" + ("" if used else " passive")},
-        el("title", {}, f"{view.name}: {view.made}" if view.made else view.name),
-        el("rect", frame),
-        face(view, left + 6, y - side / 2, side),
-        el("text", {"x": text, "y": y - 2 if view.made else y + 4, **style}, name),
-        el("text", {"x": text, "y": y + 13, "class": "made"}, made),
-        _badge("probed", left + width - 8, top) if view.probed else "",
-    )
-
-
-def _badge(text: str, right: float, y: float) -> Markup:
-    width = 6.4 * len(text) + 8
-    frame = {"x": right - width, "y": y - 7, "width": width, "height": 14, "rx": 7}
-    middle = {"x": right - width / 2, "y": y + 3.5, "text-anchor": "middle"}
-    return el("g", {"class": "badge"}, el("rect", frame), el("text", middle, text))
+        start = parent.left + 9
+        d = f"M{start} {parent.y + parent.height / 2}V{below}H{to}"
+    elif below == parent.y:
+        d = f"M{x} {below}H{to}"
+    else:
+        d = f"M{x} {parent.y}H{to - 18}V{below - 8}q0 8 8 8H{to}"
+    return el("path", {"class": "wire", "d": d})
 
 
 def _brackets(
@@ -156,11 +140,10 @@ def _brackets(
             uses.setdefault(end, []).append(i)
 
     def attach(name: str, i: int, again: int) -> tuple[float, float]:
-        left, y, width = box(name)
-        mine = uses[name]
+        card, mine = box(name), uses[name]
         k = mine.index(i) + again
-        apart = min(9.0, (size.height - 12) / max(1, len(mine) - 1))
-        return left + width, y + (k - (len(mine) - 1) / 2) * apart
+        apart = min(9.0, (card.height - 12) / max(1, len(mine) - 1))
+        return card.right, card.y + (k - (len(mine) - 1) / 2) * apart
 
     tips = [
         sorted(

@@ -1,17 +1,14 @@
-"""The little picture on each view's card: a thumbnail, or a sign for what kind of view it is."""
+"""The little sign on the card of a view that has no look of its own: what kind of view it is."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
-from infomax.report.graph import Node
 from infomax.report.svg import el
 
 
-def face(view: Node, x: float, y: float, side: float) -> Markup:
-    """Draw the thumbnail of a picture (a half veils the other half), or else a sign."""
-    if view.thumbnail:
-        return _thumbnail(view, x, y, side)
+def sign(kind: str, x: float, y: float, side: float) -> Markup:
+    """Draw the sign of a kind of view."""
     u = side / 6
 
     def block(a: float, b: float, width: float, height: float, kind: str = "sign") -> Markup:
@@ -23,35 +20,20 @@ def face(view: Node, x: float, y: float, side: float) -> Markup:
         move = f"translate({x:.1f} {y:.1f})"
         return el("path", {"class": "sign line", "d": " ".join(numbers), "transform": move})
 
-    if view.kind == "middle":
+    if kind == "middle":
         signs = [block(0.6 + 1.7 * i, 0.6 + 1.7 * j, 1.3, 1.3) for i in range(3) for j in range(3)]
-    elif view.kind in ("features", "vector"):
+    elif kind in ("features", "vector"):
         tall = (3.2, 5.0, 2.2, 4.2)
         signs = [block(0.6 + 1.3 * i, 5.6 - t, 0.9, t) for i, t in enumerate(tall)]
-    elif view.kind == "augment":
+    elif kind == "augment":
         signs = [block(0.6, 1.8, 3.6, 3.6, "sign faint"), block(1.8, 0.6, 3.6, 3.6, "sign hollow")]
-    elif view.kind == "slice":
+    elif kind == "slice":
         signs = [block(0.6, 0.6, 4.8, 4.8, "sign hollow"), block(0.6, 0.6, 4.8, 2.4)]
-    elif view.kind == "picture":
+    elif kind == "picture":
         hill = line("M 1 5 L 2.6 2.8 L 3.7 4.2 L 4.3 3.5 L 5 4.4")
         signs = [block(0.4, 0.8, 5.2, 4.6, "sign hollow"), hill]
-    elif view.kind == "text":
+    elif kind == "text":
         signs = [line(f"M 0.7 {row} H {end}") for row, end in ((1.5, 5.3), (3, 4.5), (4.5, 5))]
     else:
         signs = [line("M 0.5 3 q 1.25 -4 2.5 0 t 2.5 0")]
     return el("g", {}, *signs)
-
-
-def _thumbnail(view: Node, x: float, y: float, side: float) -> Markup:
-    place = {"x": x, "y": y, "width": side, "height": side}
-    picture = el("image", {**place, "href": view.thumbnail, "class": "thumb"})
-    hidden = {
-        "top": (x, y + side / 2, side, side / 2),
-        "bottom": (x, y, side, side / 2),
-        "left": (x + side / 2, y, side / 2, side),
-        "right": (x, y, side / 2, side),
-    }.get(view.half or "")
-    if hidden is None:
-        return picture
-    veil = dict(zip(("x", "y", "width", "height"), hidden, strict=True))
-    return el("g", {}, picture, el("rect", {**veil, "class": "veil"}))

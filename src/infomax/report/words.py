@@ -23,14 +23,20 @@ ADVICE = {
     "overfitted": "The training value is memory, not information. Augment the views, take a "
     "smaller critic or encoder, train for fewer epochs, or bring more contexts. Quote only the "
     "held-out value.",
-    "collapsed": "The view has (nearly) stopped varying. Lower the learning rate, weaken the "
-    "minimized terms, or check that the signals vary at all.",
+    "collapsed": "Nothing is found between the views, or one of them has (nearly) stopped varying. "
+    "Train longer, lower the learning rate, weaken the minimized terms, and check that the signals "
+    "vary and belong together.",
     "high-variance": "The error is too large for the value to mean much. Evaluate on more "
     "contexts, or take a bound of low variance (infonce, or interpolated).",
     "crossed": "The numbers contradict each other: a lower bound above an upper one, or "
     "information between shuffled pairs. Do not quote them; train longer or with another critic, "
     "and check the data for duplicates across contexts.",
 }
+
+MOST_NAMED = 3
+"""Terms beside the main one that are told one by one."""
+HARDLY = 0.005
+"""Nats that would be written as 0.00."""
 
 SPHERE = {"alignment": "0 together, 2 unrelated", "uniformity": "0 one point, lower is more even"}
 """How the two numbers of a representation on the sphere are read."""
@@ -72,9 +78,17 @@ def percent(value: float | None) -> str:
 
 
 def pair(term: Term) -> str:
-    """Name the ends of an edge, and the view that their information is conditional on."""
+    """Name the ends of an edge, how far apart they are, and what they are conditional on."""
     *others, last = term.between
-    return f"{', '.join(others)} and {last}" + (f" (given {term.given})" if term.given else "")
+    more = ([ahead(term)] if ahead(term) else []) + ([f"given {term.given}"] if term.given else [])
+    return f"{', '.join(others)} and {last}" + (f" ({', '.join(more)})" if more else "")
+
+
+def ahead(term: Term) -> str:
+    """Say how many steps ahead the second end lies; empty where that is not asked."""
+    if not isinstance(term.positions, int):
+        return ""
+    return f"{term.positions} step{'s' * (term.positions != 1)} ahead"
 
 
 def headline(results: Results | None) -> str:
@@ -98,9 +112,9 @@ def main(terms: Sequence[Term]) -> Term | None:
 
 
 def shows_nothing(term: Term) -> bool:
-    """Tell whether a lower bound is within two standard errors of zero."""
+    """Tell whether a lower bound is within two standard errors of zero, or hardly above it."""
     error = term.stderr if math.isfinite(term.stderr) else 0.0
-    return term.side != "upper" and term.nats <= 2 * error
+    return term.side != "upper" and term.nats <= max(2 * error, HARDLY)
 
 
 def meaning(term: Term) -> list[str]:
@@ -142,6 +156,24 @@ def meaning(term: Term) -> list[str]:
     return out
 
 
+def others(terms: Sequence[Term]) -> list[str]:
+    """Say what the terms beside the main one show: each if they are few, or else their range."""
+    first = main(terms)
+    rest = [term for term in terms if term is not first]
+    known = [term for term in rest if math.isfinite(term.nats)]
+    if len(rest) > MOST_NAMED:
+        if not known:
+            return []
+        low, high = (f(term.nats for term in known) for f in (min, max))
+        return [f"{len(rest)} more terms show {nats(low)} to {nats(high)} nats (see below)."]
+    named = [
+        f"{pair(term)} {WORDS[term.side]} {with_error(term.nats, term.stderr)}"
+        + (" (minimized)" if term.weight < 0 else "")
+        for term in known
+    ]
+    return [f"Beside it, in nats: {'; '.join(named)}."] if named else []
+
+
 def probe_sentence(probe: Probe, contexts: int | None) -> str:
     """Compare the learned view with the raw input and the untrained encoder."""
     error = probe_error(probe, contexts) or 0.0
@@ -162,9 +194,11 @@ def probe_error(probe: Probe, contexts: int | None) -> float | None:
     return math.sqrt(probe.learned * (1 - probe.learned) / contexts)
 
 
-def sphere(shape: Representation) -> list[str]:
+def sphere(shape: Representation | None) -> list[str]:
     """Say how the learned view lies on the sphere: alignment, uniformity, their plain meaning."""
-    out = []
+    out: list[str] = []
+    if shape is None:
+        return out
     if math.isfinite(shape.alignment):
         near = "near each other" if shape.alignment < 1 else "hardly nearer than unrelated ones"
         out.append(

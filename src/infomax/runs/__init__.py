@@ -8,6 +8,7 @@
         model.safetensors    encoders and critics at the best validation value
         results.json         held-out nats, probes, environment
         map.npz              two coordinates for each of some test contexts
+        views.json           one test context as each view has it, to look at
         neighbours.json      some contexts looked for by another view, to look at
         report.html          all of it, to look at
 """

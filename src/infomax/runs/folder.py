@@ -34,14 +34,18 @@ def of(run: Path) -> Recipe:
 
 @contextmanager
 def note_if_unfinished(out: Path, chosen: Recipe) -> Iterator[None]:
-    """Leave a word in results.json when a run does not finish."""
+    """Leave a word in results.json when a run does not finish; results that it wrote stay."""
+    path = out / "results.json"
+    before = path.read_bytes() if path.is_file() else None
     try:
         yield
     except BaseException as error:
+        if (path.read_bytes() if path.is_file() else None) != before:
+            raise  # only the page is missing
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         note = Results(status=status, recipe=chosen.name, paper=chosen.paper)  # type: ignore[arg-type]
         with suppress(OSError):  # a full disk: the first error is the one to tell
-            write_json_atomic(out / "results.json", note.to_json())
+            write_json_atomic(path, note.to_json())
         raise
 
 

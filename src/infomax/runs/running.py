@@ -234,6 +234,7 @@ def _evaluate(
             np.savez_compressed(out / "map.npz", **found.map)  # type: ignore[arg-type]
             if found.neighbours:
                 write_json_atomic(out / "neighbours.json", found.neighbours)
+            write_json_atomic(out / "views.json", found.specimens)
             write_json_atomic(out / "results.json", results.to_json())
             say("writing the report")
             report.write(out)
