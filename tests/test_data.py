@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +20,6 @@ from pydantic import ValidationError
 
 from infomax._errors import InfomaxError
 from infomax.data import SPLITS, Contexts, DataSpec, load, override, parse_spec
-from infomax.data import media as media_module
 from infomax.data.columns import MemoryColumn
 from infomax.data.copies import copies
 from infomax.data.plain import text_column
@@ -418,22 +416,6 @@ def test_corrupt_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:
     for i in (3, 5, 7):
         (tmp_path / "b" / f"{i}.png").write_bytes(b"junk")
     fails(f"imagefolder:{tmp_path}", "at most 1%", "4 of 200", "a/17.png")
-
-
-def test_what_does_not_fit_is_decoded_when_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder_of(tmp_path, 10, "a", "b")
-    held = load(f"imagefolder:{tmp_path}")
-    monkeypatch.setattr(media_module, "MEMORY", 10)
-    lazy = load(f"imagefolder:{tmp_path}")
-    assert not isinstance(lazy.signals["picture"], MemoryColumn)
-    assert lazy.fingerprint == held.fingerprint
-    one, two = (next(c.batches("train", 8, seed=0)).signals["picture"] for c in (held, lazy))
-    assert torch.equal(one, two)
-    (tmp_path / "a" / "0.png").write_bytes(b"junk")
-    with pytest.raises(InfomaxError, match=re.escape("a/0.png")):
-        lazy.signals["picture"].read(torch.arange(3))
 
 
 # --- manifests ------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, final
@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+
+from infomax._errors import InfomaxError
+from infomax.data.keeping import Kept
 
 Kind = Literal["picture", "sound", "text", "vector", "series"]
 
@@ -34,6 +37,13 @@ class Column(ABC):
     @abstractmethod
     def read(self, indices: Int[Tensor, " n"]) -> Tensor:
         """Rows `indices` of the source, stacked; zeros where the signal is missing."""
+
+    @abstractmethod
+    def stored(self) -> tuple[np.ndarray, list[int] | None]:
+        """An array with equal rows for equal signals, and the row of each context (-1: none).
+
+        None stands for row i of context i.
+        """
 
 
 @final
@@ -79,25 +89,49 @@ class MemoryColumn(Column):
                 rows[missing] = 0
         return rows.float() / 32768 if rows.dtype == torch.int16 else rows
 
+    def stored(self) -> tuple[np.ndarray, list[int] | None]:
+        """The rows themselves."""
+        return self.data.numpy(), None if self.slot is None else self.slot.tolist()
+
 
 @final
 @dataclass(frozen=True, eq=False)
-class LazyColumn(Column):
-    """A column decoded row by row when read: for what does not fit in memory.
+class DiskColumn(Column):
+    """A column kept in a file of decoded rows, read when asked for: for what exceeds memory.
 
-    `decode(i)` returns the row of context i and raises `InfomaxError` naming it when it cannot.
+    Reads what a `MemoryColumn` of the same rows and slots does.
     """
 
     kind: Kind
     shape: tuple[int, ...]
     dtype: torch.dtype
-    present: Bool[np.ndarray, " contexts"]
-    decode: Callable[[int], Tensor]
+    rows: Kept
+    slot: Int[Tensor, " contexts"]
+
+    @cached_property
+    def present(self) -> Bool[np.ndarray, " contexts"]:  # type: ignore[override]
+        """True where the context has the signal."""
+        present: np.ndarray = (self.slot >= 0).numpy()
+        return present
 
     def read(self, indices: Int[Tensor, " n"]) -> Tensor:
-        """Decode the rows `indices` now."""
+        """Rows `indices` of the source, each by one read.
+
+        Raises:
+            InfomaxError: the file is shorter than it was.
+        """
         rows = torch.zeros((len(indices), *self.shape), dtype=self.dtype)
-        for place, index in enumerate(indices.tolist()):
-            if self.present[index]:
-                rows[place] = self.decode(index)
-        return rows
+        for row, slot in zip(
+            rows.numpy(), self.slot.index_select(0, indices).tolist(), strict=True
+        ):
+            if slot >= 0 and os.preadv(self.rows.file, [row], slot * row.nbytes) < row.nbytes:
+                raise InfomaxError(
+                    wanted=f"the decoded rows of a {self.kind}",
+                    got="a file that has become shorter",
+                    fix="run again: they are decoded anew",
+                )
+        return rows.float() / 32768 if rows.dtype == torch.int16 else rows
+
+    def stored(self) -> tuple[np.ndarray, list[int] | None]:
+        """A digest of each row."""
+        return self.rows.digests, self.slot.tolist()

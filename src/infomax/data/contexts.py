@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import final
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from infomax._errors import InfomaxError
-from infomax.data.columns import Column, Kind
+from infomax.data.columns import Column, DiskColumn, Kind
 
 __all__ = ["SPLITS", "Batch", "Contexts", "Kind"]
 
@@ -146,11 +147,24 @@ class Contexts:
         end = len(rows) - len(rows) % size if drop_last else len(rows)
         order = torch.from_numpy(rows[:end])
         starts = range(skip * size, end, size)
-        return (self._batch(order[start : start + size][part]) for start in starts)
+        parts = (order[start : start + size][part] for start in starts)
+        on_disk = any(isinstance(column, DiskColumn) for column in self.signals.values())
+        return self._ahead(parts) if on_disk else map(self._batch, parts)
 
     def take(self, split: str, rows: Sequence[int] | np.ndarray | Tensor) -> Batch:
         """The contexts at the given positions within a split."""
         return self._batch(torch.from_numpy(self.rows(split)[np.asarray(rows, dtype=np.int64)]))
+
+    def _ahead(self, parts: Iterable[Int[Tensor, " n"]]) -> Iterator[Batch]:
+        """Batches, of which the next is read from disk while one is used."""
+        with ThreadPoolExecutor(1) as reader:
+            coming: Future[Batch] | None = None
+            for part in parts:
+                last, coming = coming, reader.submit(self._batch, part)
+                if last is not None:
+                    yield last.result()
+            if coming is not None:
+                yield coming.result()
 
     def _batch(self, index: Int[Tensor, " n"]) -> Batch:
         return Batch(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Int
 
-from infomax.data.columns import Column, MemoryColumn
+from infomax.data.columns import Column
 
 CHANCE = 0.1
 """Numbers of which more rows than this share are equal are discrete: equal by chance, no copies."""
@@ -19,17 +19,10 @@ def copies(
 ) -> Int[np.ndarray, " n"] | None:
     """A number for each context, the same for contexts equal in every signal; None if all differ.
 
-    Only columns in memory are looked at. Contexts made of numbers alone (vectors, series) of which
+    Contexts made of numbers alone (vectors, series) of which
     more than a tenth have an equal are discrete data, where equal rows are no copies: None.
     """
-    held = [column for column in columns.values() if isinstance(column, MemoryColumn)]
-    if len(held) < len(columns):
-        return None
-    # the rows as stored, and where in the store each context is: None stands for row i itself
-    stores = [
-        (column.data.numpy(), None if column.slot is None else column.slot.tolist())
-        for column in held
-    ]
+    stores = [column.stored() for column in columns.values()]
     seen: dict[bytes, int] = {}
     numbers = np.empty(len(rows), dtype=np.int64)
     for place, row in enumerate(rows.tolist()):
@@ -41,6 +34,6 @@ def copies(
     if len(seen) == len(rows):
         return None
     equal = (np.bincount(numbers)[numbers] > 1).mean()
-    if equal > CHANCE and all(column.kind in ("vector", "series") for column in held):
+    if equal > CHANCE and all(column.kind in ("vector", "series") for column in columns.values()):
         return None
     return numbers

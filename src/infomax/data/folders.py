@@ -41,7 +41,7 @@ def imagefolder(spec: DataSpec) -> Table:
     cells = paths(found.files, found.folder)
 
     def read(rows: np.ndarray) -> Signals:
-        column, unreadable = picture_files(cells, rows, options)
+        column, unreadable = picture_files(cells, rows, options, spec.keep)
         return Signals({name: column}, unreadable)
 
     return Table(len(found.files), read, found.labels, given=found.given)
@@ -58,7 +58,7 @@ def audiofolder(spec: DataSpec) -> Table:
     cells = paths(found.files, found.folder)
 
     def read(rows: np.ndarray) -> Signals:
-        column, unreadable = sound_files(cells, rows, options)
+        column, unreadable = sound_files(cells, rows, options, spec.keep)
         return Signals({name: column}, unreadable)
 
     return Table(len(found.files), read, found.labels, given=found.given)

@@ -2,17 +2,20 @@
 
 Here `datasets` serves: it knows the formats, fetches once, and maps its cache into memory, so
 pictures and sounds are read from it as they are needed and nothing is written elsewhere. With
-`stream` only the first rows are fetched, into memory, and the report says how many contexts.
+`stream` only the first rows are fetched, into a file that ends with the process, and the report
+says how many contexts.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from infomax._errors import InfomaxError
+from infomax.data.keeping import folder, writing_to
 from infomax.data.manifests import frame_table
 from infomax.data.media import Cells
 from infomax.data.spec import DataSpec, PictureSpec, SignalSpec, SoundSpec
@@ -66,7 +69,7 @@ def hub(spec: DataSpec) -> Table:
     for name, feature in media.items():
         rows = rows.cast_column(name, type(feature)(decode=False))
     spec = _natural(spec, rows.features, media)
-    cells = {name: _cells(rows, name) for name in media}
+    cells = {name: _cells(rows, name, lasting=not spec.stream) for name in media}
     frame = rows.remove_columns(list(media)).to_pandas()
     for name, feature in rows.features.items():
         if isinstance(feature, datasets.ClassLabel) and name in frame and (frame[name] >= 0).all():
@@ -78,14 +81,21 @@ def hub(spec: DataSpec) -> Table:
 
 
 def _first(rows: datasets.IterableDataset, limit: int | None) -> datasets.Dataset:
-    """The first rows of a stream, media not decoded: all that is fetched."""
+    """The first rows of a stream, media not decoded, through a file: all that is fetched."""
     import datasets
+    from datasets.arrow_writer import ArrowWriter
 
     features = rows.features
     for name, feature in (features or {}).items():
         if isinstance(feature, datasets.Image | datasets.Audio):
             rows = rows.cast_column(name, type(feature)(decode=False))
-    return datasets.Dataset.from_list(list(rows.take(limit)), features=rows.features)
+    with writing_to(folder()) as home, TemporaryDirectory(dir=home, prefix="stream-") as place:
+        file = str(Path(place) / "rows.arrow")
+        with ArrowWriter(path=file, features=rows.features, writer_batch_size=64) as writer:
+            for row in rows.take(limit):
+                writer.write(row)
+            writer.finalize()
+        return datasets.Dataset.from_file(file)  # mapped: it stays as long as it is held
 
 
 def _natural(spec: DataSpec, features: datasets.Features, media: dict[str, Any]) -> DataSpec:
@@ -104,7 +114,8 @@ def _natural(spec: DataSpec, features: datasets.Features, media: dict[str, Any])
     return spec.model_copy(update={"signals": signals, "label": label})
 
 
-def _cells(rows: datasets.Dataset, name: str) -> Cells:
+def _cells(rows: datasets.Dataset, name: str, *, lasting: bool) -> Cells:
+    """A column of files; where the rows come from a lasting place, `datasets` can tell them."""
     column = rows.select_columns([name])
     valid = column.with_format("arrow")[:][name].is_valid().to_numpy()
 
@@ -112,4 +123,10 @@ def _cells(rows: datasets.Dataset, name: str) -> Cells:
         held = column[row][name]
         return held["bytes"] if held["bytes"] is not None else Path(held["path"])
 
-    return Cells(valid, cell, lambda row: f"row {row}, column {name}")
+    mark = rows._fingerprint if lasting else None
+    return Cells(
+        valid,
+        cell,
+        lambda row: f"row {row}, column {name}",
+        None if mark is None else lambda row: f"{mark} {name} {row}",
+    )

@@ -14,6 +14,7 @@ import numpy as np
 
 from infomax._errors import InfomaxError
 from infomax.data.columns import Column
+from infomax.data.keeping import Keep
 from infomax.data.media import Cells
 from infomax.data.pictures import picture_files
 from infomax.data.plain import finite, number_column, text_column
@@ -105,7 +106,9 @@ def frame_table(
         columns: dict[str, Column] = {}
         unreadable: dict[int, str] = {}
         for name, signal in spec.signals.items():
-            columns[name], bad = _column(frame, media, wanted[name], signal, rows, folder, where)
+            columns[name], bad = _column(
+                frame, media, wanted[name], signal, rows, folder, where, spec.keep
+            )
             unreadable |= bad
         return Signals(columns, unreadable)
 
@@ -135,13 +138,14 @@ def _column(
     rows: np.ndarray,
     folder: Path,
     where: str,
+    keep: Keep,
 ) -> tuple[Column, dict[int, str]]:
     what = f"column {names[0]!r} of {where}"
     if isinstance(signal, PictureSpec | SoundSpec):
         cells = media[names[0]] if names[0] in media else _cells(frame[names[0]], folder, what)
         if isinstance(signal, PictureSpec):
-            return picture_files(cells, rows, signal)
-        return sound_files(cells, rows, signal)
+            return picture_files(cells, rows, signal, keep)
+        return sound_files(cells, rows, signal, keep)
     if isinstance(signal, TextSpec):
         return text_column(_strings(frame[names[0]].tolist(), "text", what), signal), {}
     numbers, filled = _numbers(frame, names, where)

@@ -1,26 +1,25 @@
-"""Files of pictures and sounds, decoded once, in threads; what cannot be read is named."""
+"""Files of pictures and sounds, decoded once, in threads, into memory or a file on disk."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from torch import Tensor
 
-from infomax._errors import InfomaxError
-from infomax.data.columns import Column, Kind, LazyColumn, MemoryColumn
+from infomax.data.columns import Column, DiskColumn, Kind, MemoryColumn
+from infomax.data.keeping import Keep, Put, folder, kept, on_disk
 
-MEMORY = 4 << 30
-"""Bytes of decoded rows above which a column is not kept in memory but decoded when read."""
 PATIENCE = 2.0
 """Seconds of decoding after which a progress bar appears."""
 
@@ -28,11 +27,16 @@ PATIENCE = 2.0
 @final
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A column of encoded files: a path, or the bytes themselves, for each context that has one."""
+    """A column of encoded files: a path, or the bytes themselves, for each context that has one.
+
+    `mark(row)` changes whenever the content does, and is quicker to tell than the content; None:
+    the path with its size and time, or a digest of the bytes.
+    """
 
     filled: Bool[np.ndarray, " contexts"]
     cell: Callable[[int], Path | bytes]
     name: Callable[[int], str]
+    mark: Callable[[int], str] | None = None
 
     def open(self, row: int) -> Path | io.BytesIO:
         """What a decoder takes for this row."""
@@ -42,6 +46,24 @@ class Cells:
         if not cell.is_file():
             raise FileNotFoundError("no such file")
         return cell
+
+    def marked(self, row: int) -> str:
+        """What stands for the content of this row."""
+        if self.mark is not None:
+            return self.mark(row)
+        cell = self.cell(row)
+        if isinstance(cell, bytes):
+            return hashlib.blake2b(cell, digest_size=16).hexdigest()
+        return stamp(cell)
+
+
+def stamp(file: Path) -> str:
+    """A file with its size and the time it was changed."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return f"{file} missing"
+    return f"{file.absolute()} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def paths(files: Sequence[str | None], folder: Path) -> Cells:
@@ -57,58 +79,61 @@ def decoded(
     kind: Kind,
     cells: Cells,
     rows: Int[np.ndarray, " n"],
-    decode: Callable[[Path | io.BytesIO], np.ndarray],
+    decode: partial[np.ndarray],
     shape: tuple[int, ...],
     dtype: torch.dtype,
+    keep: Keep,
 ) -> tuple[Column, dict[int, str]]:
     """A column of decoded files, and the rows that could not be decoded, with the reason.
 
-    In memory if the rows asked for fit in `MEMORY`; else a file is decoded each time it is read,
-    and a broken one is an error then.
+    Args:
+        kind: of the signal.
+        cells: the files.
+        rows: those of the source that are wanted.
+        decode: a path or an open file to the numbers of a row.
+        shape: of a row.
+        dtype: of a row.
+        keep: in memory, or in a file beside which memory does not grow; both read alike.
     """
     wanted = rows[cells.filled[rows]]
-    present = np.zeros(len(cells.filled), dtype=bool)
-    present[wanted] = True
-    itemsize = torch.empty((), dtype=dtype).element_size()
-    if len(wanted) * int(np.prod(shape)) * itemsize > MEMORY:
-        return LazyColumn(kind, shape, dtype, present, _on_demand(kind, cells, decode)), {}
-    data = torch.zeros((len(wanted), *shape), dtype=dtype)
-    into = data.numpy()
-    bad: dict[int, str] = {}
-
-    def attempt(places: range) -> int:
-        for place in places:
-            row = int(wanted[place])
-            try:
-                into[place] = decode(cells.open(row))
-            # whatever a decoder raises on a broken file (OSError, SyntaxError, struct.error,
-            # libsndfile's own ...), it is the file that is at fault: name it and go on
-            except Exception as error:
-                bad[row] = f"{cells.name(row)}: {str(error) or type(error).__name__}"
-        return len(places)
-
-    _in_threads(attempt, len(wanted), f"reading {kind} files")
+    size = int(np.prod(shape)) * torch.empty((), dtype=dtype).element_size()
     slot = torch.full((len(cells.filled),), -1, dtype=torch.int64)
     slot[torch.from_numpy(wanted)] = torch.arange(len(wanted))
-    slot[sorted(bad)] = -1
-    return MemoryColumn(kind, data, slot), dict(sorted(bad.items()))
 
+    def fill(put: Put, where: str = "") -> dict[int, str]:
+        bad: dict[int, str] = {}
 
-def _on_demand(
-    kind: Kind, cells: Cells, decode: Callable[[Path | io.BytesIO], np.ndarray]
-) -> Callable[[int], Tensor]:
-    def one(row: int) -> Tensor:
-        try:
-            values = torch.from_numpy(np.array(decode(cells.open(row))))
-        except Exception as error:
-            raise InfomaxError(
-                wanted=f"a {kind} that can be read",
-                got=f"{cells.name(row)}: {str(error) or type(error).__name__}",
-                fix="mend the file or empty its cell",
-            ) from error
-        return values.float() / 32768 if values.dtype == torch.int16 else values
+        def attempt(places: range) -> int:
+            for place in places:
+                row = int(wanted[place])
+                try:
+                    values = decode(cells.open(row))
+                # whatever a decoder raises on a broken file (OSError, SyntaxError, struct.error,
+                # libsndfile's own ...), it is the file that is at fault: name it and go on
+                except Exception as error:
+                    bad[place] = f"{cells.name(row)}: {str(error) or type(error).__name__}"
+                else:
+                    put(place, values)
+            return len(places)
 
-    return one
+        _in_threads(attempt, len(wanted), f"reading {kind} files{where}")
+        return dict(sorted(bad.items()))
+
+    if on_disk(keep, len(wanted) * size):
+        key = hashlib.blake2b(digest_size=12)
+        key.update(f"{kind} {shape} {dtype} {sorted(decode.keywords.items())}".encode())
+        for row in wanted.tolist():
+            key.update(f"\n{cells.marked(row)}".encode())
+        to_disk = partial(fill, where=f" into {folder()}")
+        held = kept(f"{kind}-{key.hexdigest()}", len(wanted), size, to_disk)
+        bad = dict(held.bad)
+        column: Column = DiskColumn(kind, shape, dtype, held, slot)
+    else:
+        data = torch.zeros((len(wanted), *shape), dtype=dtype)
+        bad = fill(data.numpy().__setitem__)
+        column = MemoryColumn(kind, data, slot)
+    slot[wanted[list(bad)]] = -1
+    return column, {int(wanted[place]): why for place, why in bad.items()}
 
 
 def _in_threads(attempt: Callable[[range], int], total: int, what: str) -> None:

@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from infomax._errors import InfomaxError
 from infomax.data.columns import Column, MemoryColumn
+from infomax.data.keeping import Keep
 from infomax.data.media import Cells, decoded
 from infomax.data.spec import PictureSpec
 
@@ -26,7 +27,7 @@ _GREY = {"1", "L", "LA", "I", "I;16", "I;16B", "I;16L"}
 
 
 def picture_files(
-    cells: Cells, rows: Int[np.ndarray, " n"], spec: PictureSpec
+    cells: Cells, rows: Int[np.ndarray, " n"], spec: PictureSpec, keep: Keep
 ) -> tuple[Column, dict[int, str]]:
     """A column of picture files of any format, size and mode; see `PictureSpec`.
 
@@ -35,7 +36,7 @@ def picture_files(
     """
     height, width, channels = _look(cells, rows[cells.filled[rows]], spec)
     decode = partial(read_picture, size=(height, width), channels=channels)
-    return decoded("picture", cells, rows, decode, (channels, height, width), torch.uint8)
+    return decoded("picture", cells, rows, decode, (channels, height, width), torch.uint8, keep)
 
 
 def picture_array(pixels: np.ndarray, spec: PictureSpec, what: str) -> MemoryColumn:

@@ -20,7 +20,7 @@ import numpy as np
 
 from infomax._errors import InfomaxError
 from infomax.data.manifests import frame_table
-from infomax.data.media import Cells
+from infomax.data.media import Cells, stamp
 from infomax.data.spec import DataSpec, PictureSpec, SignalSpec, SoundSpec, TextSpec
 from infomax.data.table import SPLIT_NAMES, Signals, Table, existing
 
@@ -197,7 +197,13 @@ def _media(samples: Sequence[Sample], endings: Sequence[str]) -> Cells:
         return member.read()
 
     filled = np.array([member is not None for member in members], dtype=bool)
-    return Cells(filled, read, lambda row: str(members[row]))
+    stamps = {shard: stamp(shard) for shard in {sample.shard for sample in samples}}
+
+    def mark(row: int) -> str:
+        member = members[row]
+        return "" if member is None else f"{stamps[member.shard]} {member.start}"
+
+    return Cells(filled, read, lambda row: str(members[row]), mark)
 
 
 def _natural(spec: DataSpec, endings: Mapping[str, None]) -> DataSpec:

@@ -13,6 +13,7 @@ from jaxtyping import Int, Int16
 
 from infomax._errors import InfomaxError
 from infomax.data.columns import Column, MemoryColumn
+from infomax.data.keeping import Keep
 from infomax.data.media import Cells, decoded
 from infomax.data.spec import SoundSpec
 
@@ -21,13 +22,13 @@ SECONDS = 4.0
 
 
 def sound_files(
-    cells: Cells, rows: Int[np.ndarray, " n"], spec: SoundSpec
+    cells: Cells, rows: Int[np.ndarray, " n"], spec: SoundSpec, keep: Keep
 ) -> tuple[Column, dict[int, str]]:
     """A column of sound files (all that libsndfile reads): mono, `rate` Hz, `seconds` long."""
     seconds = SECONDS if spec.seconds is None else spec.seconds
     samples = round(seconds * spec.rate)
     decode = partial(read_sound, rate=spec.rate, samples=samples)
-    return decoded("sound", cells, rows, decode, (samples,), torch.int16)
+    return decoded("sound", cells, rows, decode, (samples,), torch.int16, keep)
 
 
 def read_sound(file: Path | io.BytesIO, rate: int, samples: int) -> Int16[np.ndarray, " samples"]:

@@ -7,9 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from infomax._errors import InfomaxError
+from infomax.data.keeping import Keep
 
 NATURAL = ("mnist5k", "digits", "fashion-mnist", "imagefolder", "audiofolder")
 """Sources that bring their own signal, `picture` or `sound`, and label `label`."""
+
+IN_MEMORY = ("mnist5k", "digits", "fashion-mnist", "npz")
+"""Sources whose signals are arrays in memory as soon as they are read."""
 
 
 class _Strict(BaseModel):
@@ -96,6 +100,8 @@ class DataSpec(_Strict):
     is drawn: `test` and `validation` are fractions of the contexts it is drawn from, and `seed`
     decides which. `limit` keeps that many contexts, drawn at random, for quick trials. `stream`
     (hub) fetches no more than about `limit` rows: the first ones of each split, so not at random.
+    `keep` says where decoded pictures and sounds stay: in memory, or on disk for data larger than
+    it (`keeping`); by default, in memory as long as they fit well.
 
     Example:
         >>> words = {"kind": "text", "column": "text_en"}
@@ -115,11 +121,18 @@ class DataSpec(_Strict):
     seed: int = Field(default=0, ge=0)
     limit: PositiveInt | None = None
     stream: bool = False
+    keep: Keep = "auto"
 
     @model_validator(mode="after")
     def _stream_ends(self) -> DataSpec:
         if self.stream and (self.source != "hub" or self.limit is None):
             raise ValueError("stream is for the source hub and needs a limit: so many rows")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_where_it_can_be(self) -> DataSpec:
+        if self.keep == "disk" and self.source in IN_MEMORY:
+            raise ValueError(f"keep: disk is for files of pictures and sounds, not {self.source}")
         return self
 
     @property
