@@ -19,6 +19,7 @@ from infomax.recipe import Part, explained
 
 ENCODERS = {
     "bag": encoders.Bag,
+    "canonical": encoders.Canonical,
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
     "gru": encoders.GRU,

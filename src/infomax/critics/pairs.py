@@ -124,6 +124,7 @@ class Cosine(nn.Module):
         hidden: widths of the hidden layers of both towers; () for linear towers.
         shared: one tower for both views, where they are of one kind (SimCLR's projection head).
         temperature: where T starts.
+        towers: False compares the views as they are, in the space that they share already.
 
     Raises:
         InfomaxError: a temperature outside [0.01, 1].
@@ -145,6 +146,7 @@ class Cosine(nn.Module):
         hidden: Hidden = (256,),
         shared: bool = False,
         temperature: float = 0.1,
+        towers: bool = True,
     ) -> None:
         super().__init__()
         if not self.COLDEST <= temperature <= self.WARMEST:
@@ -153,8 +155,8 @@ class Cosine(nn.Module):
                 got=f"{temperature}",
                 fix="choose one inside; 0.07 to 0.5 is usual",
             )
-        self.g = mlp(hidden, dim)
-        self.h = None if shared else mlp(hidden, dim)
+        self.g: nn.Module = mlp(hidden, dim) if towers else nn.Identity()
+        self.h = mlp(hidden, dim) if towers and not shared else None
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     @property
