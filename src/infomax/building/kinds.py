@@ -20,6 +20,7 @@ from infomax.recipe import Part, explained
 ENCODERS = {
     "bag": encoders.Bag,
     "canonical": encoders.Canonical,
+    "codebook": encoders.Codebook,
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
     "gru": encoders.GRU,
