@@ -19,6 +19,8 @@ from infomax.recipe import Part, explained
 
 ENCODERS = {
     "bag": encoders.Bag,
+    "canonical": encoders.Canonical,
+    "codebook": encoders.Codebook,
     "convnet": encoders.ConvNet,
     "gaussian": posteriors.GaussianHead,
     "gru": encoders.GRU,

@@ -4,6 +4,8 @@ Any ``nn.Module`` serves in Python; these are the ones a recipe can name.
 """
 
 from infomax.encoders.bag import Bag
+from infomax.encoders.canonical import Canonical
+from infomax.encoders.codebook import Codebook
 from infomax.encoders.conv import ConvNet
 from infomax.encoders.mlp import MLP
 from infomax.encoders.resnet import ResNet
@@ -15,6 +17,8 @@ __all__ = [
     "GRU",
     "MLP",
     "Bag",
+    "Canonical",
+    "Codebook",
     "ConvNet",
     "LogMel",
     "Pool",

@@ -60,7 +60,7 @@ def set_up(
         checkpoint.unpack(state.tensors, model)
     with torch.no_grad(), as_recipe_errors():
         if state is None:
-            start(study.views.values(), contexts, train.seed)
+            start(study.views.values(), contexts, train.seed, model.objective)
         values = evaluate(study.views.values(), batch.signals, present(batch))
         check_steps(model.objective, values, contexts)
         model.loss(model(batch.signals, present(batch)))
