@@ -562,3 +562,28 @@ def test_one_wild_pair_does_not_pull_the_value_below_its_own_bound(wild):
     nats, low, high = point(record, [record], bound, 0.95)
     assert low <= bound.nats and nats == pytest.approx(2.0, abs=0.15)
     assert nats > bound.nats - 0.05 and high - low < 0.3
+
+
+def test_a_flexible_winner_reaches_as_high_as_more_rows_would_bring():
+    problem = truth.correlated(2, 2, nats=1.0)
+    rows = tuple(map(torch.as_tensor, problem.sample(3000, 2)))
+    held = hold(Known(problem), *rows)
+
+    def high(*, flexible, drop, second=None):
+        record = Record(Candidate("known", lambda part: Known(problem), flexible=flexible))
+        record.validation, record.test, record.train = [held], [held], [held]
+        record.drop = drop
+        return point(record, [record], bounded([held]), 0.95, second)[2]
+
+    steady = high(flexible=False, drop=0.1, second=2.0)
+    assert high(flexible=True, drop=0.0) == steady
+    assert high(flexible=True, drop=-0.1) == steady
+    assert high(flexible=True, drop=0.1) == pytest.approx(steady + 0.1 / (2**0.5 - 1))
+    assert high(flexible=True, drop=0.0, second=2.0) == pytest.approx(steady - held.dv + 2.0)
+
+
+@pytest.mark.parametrize(("dim", "n", "nats"), [(20, 100, 2.0), (20, 300, 2.0), (5, 300, 1.0)])
+def test_intervals_hold_the_truth_where_columns_are_many_for_the_rows(dim, n, nats):
+    problem = truth.correlated(dim, dim, nats=nats)
+    found = [estimate(*problem.sample(n, seed), seed=seed).interval for seed in range(6)]
+    assert sum(low <= nats <= high for low, high in found) >= 5

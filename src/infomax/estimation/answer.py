@@ -142,8 +142,9 @@ def _portfolio(
     if folds.skipped:
         notes.append(f"Out of budget, not tried: {', '.join(folds.skipped)}.")
     tried = [told for record in records for told in _tried(record)]
-    if not (a.classes or b.classes):
-        tried += neighbours(a.rows, b.rows, seed=seed)
+    second = [] if a.classes or b.classes else neighbours(a.rows, b.rows, seed=seed)
+    opinion = second[0].test_nats if second else None
+    tried += second
     samples = {**cut.counts, "test": sum(len(fold.positive) for fold in best.test)}
     if n > MANY:
         notes.append(
@@ -152,7 +153,7 @@ def _portfolio(
         )
     one_sided = quantile(level)
     bound = bounded(best.test)
-    nats, low, high = point(best, records, bound, level)
+    nats, low, high = point(best, records, bound, level, opinion)
     limit = bound.nats - one_sided * bound.stderr
     upper = upper_limit(a.codes, b.codes, one_sided)
     if upper is not None:

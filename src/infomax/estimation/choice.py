@@ -25,6 +25,7 @@ class Record:
     seconds: float = 0.0
     valuing: float = 0.0  # of these, seconds spent on the last fold's test rows
     curve: Sequence[tuple[int, float, float]] = ()
+    drop: float | None = None  # nats lost held out when fitted to half the rows; None: not known
 
     def chosen_by(self, *, steady: bool, folds: int) -> Float[Tensor, " v"]:
         """The validation terms, averaged over the first folds: NWJ's, or InfoNCE's."""

@@ -13,22 +13,32 @@ from infomax.estimation.ratio import Bounded, Held, bounded
 
 
 def point(
-    best: Record, records: Sequence[Record], bound: Bounded, level: float
+    best: Record,
+    records: Sequence[Record],
+    bound: Bounded,
+    level: float,
+    second: float | None = None,
 ) -> tuple[float, float, float]:
     """The point estimate and its interval.
 
     The mean of in-sample and held-out value of Donsker-Varadhan. Where few pairs carry a partition
     function, in sample or held out, one wild pair can pull it below what InfoNCE shows, which no
-    such pair can move: the larger of the two stands, for both are bounds from below. Its error:
-    that of the held-out rows, and half the correction. Below 2.5 standard errors it is 0, and rises
-    to its full value at 4.
+    such pair can move: the larger of the two stands, for both are bounds from below. Below 2.5
+    standard errors it is 0, and rises to its full value at 4.
 
-    A flexible winner (a mixture, a network) falls short of most dependences by an amount that its
-    rows cannot show. The interval reaches up by as much more as one and a half corrections, and as
-    what it gained over the next flexible candidate, at most a tenth of the value.
+    The error is that of the held-out rows, with half the correction below and the whole above: a
+    model with many parameters for its rows errs low. A flexible winner (a mixture, a network) falls
+    short of most dependences, by `_shortfall`; a second opinion above it has its place, too.
 
     The choice itself is in doubt: the interval reaches as high as that of the held-out bound of any
     candidate that validation could not tell from the winner.
+
+    Args:
+        best: the winner.
+        records: all that ran.
+        bound: the winner's lower bound.
+        level: confidence.
+        second: nats that an estimator outside the race gives, if there is one.
     """
     held, fitted = _dv(best.test), _dv(best.train)
     spread = _stderr([fold.terms for fold in best.test])
@@ -44,25 +54,28 @@ def point(
             spread = _stderr([fold.nce for fold in best.test])
     correction = (fitted - held) / 2
     value = held + correction
-    error = math.hypot(spread, correction / 2)
     trust = min(max((bound.nats / max(bound.stderr, 1e-12) - 2.5) / 1.5, 0.0), 1.0)
-    two_sided = quantile((1 + level) / 2)
-    reach = two_sided * error
     nats = trust * max(value, 0.0)
-    above = trust * _shortfall(best, records, abs(correction), nats)
-    low = max(nats - reach, 0.0) if trust > 0 else 0.0
-    high = max(value, nats, 0.0) + reach + above
+    two_sided = quantile((1 + level) / 2)
+    below, above = (two_sided * math.hypot(spread, part * correction) for part in (0.5, 1.0))
+    low = max(nats - below, 0.0) if trust > 0 else 0.0
+    tops = [max(value, nats, 0.0)]
+    if best.candidate.flexible and trust > 0:
+        tops += [held + _shortfall(best, abs(correction)), second or 0.0]
     others = [bounded(r.test) for r in records if r is not best and alike(r, best)]
     doubt = [other.nats + two_sided * other.stderr for other in others]
-    return nats, low, max([high, *doubt])
+    return nats, low, max([max(tops) + above, *doubt])
 
 
-def _shortfall(best: Record, records: Sequence[Record], correction: float, nats: float) -> float:
-    if not best.candidate.flexible:
-        return 0.0
-    others = [r.validation[0].dv for r in records if r.candidate.flexible and r is not best]
-    gained = max(best.validation[0].dv - max(others, default=-math.inf), 0.0)
-    return 1.5 * correction + min(gained, 0.1 * nats)
+def _shortfall(best: Record, correction: float) -> float:
+    """What a flexible winner may lack held out, from what half the rows cost it.
+
+    Held-out nats of n rows are I - c n^(-1/2), the slow rate of a model that has no shape given:
+    then they lack 1/(√2 - 1) times what they gain between n/2 and n. Where that is not known, the
+    correction stands for the gain: equal at the quick rate 1/n of a model with a shape.
+    """
+    gain = correction if best.drop is None else best.drop
+    return max(gain, 0.0) / (math.sqrt(2) - 1)
 
 
 def _stderr(parts: Sequence[Tensor]) -> float:
