@@ -403,6 +403,12 @@ def test_sizes_modes_and_transparency(tmp_path: Path) -> None:
     assert rows[7].tolist() == rows[8].tolist() == [128] * 3
 
 
+def test_pictures_of_no_common_size_become_squares(tmp_path: Path) -> None:
+    for i in range(20):
+        png(tmp_path / f"{i}.png", noise(*((30 + i, 90) if i % 2 else (90, 30 + i)), 3))
+    assert load(f"imagefolder:{tmp_path}").signals["picture"].shape == (3, 39, 39)
+
+
 def test_corrupt_pictures_are_skipped_counted_and_named(tmp_path: Path) -> None:
     folder_of(tmp_path, 100, "a", "b", side=3)
     broken = tmp_path / "a" / "17.png"

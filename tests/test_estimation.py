@@ -15,7 +15,7 @@ from infomax.estimation.choice import Record
 from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import FlowRatio
-from infomax.estimation.inputs import columns
+from infomax.estimation.inputs import columns, copies
 from infomax.estimation.interval import point
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
@@ -404,6 +404,20 @@ def test_constant_columns_and_copies_are_told():
     notes = " ".join(estimate(x, y).notes)
     assert "1 constant column" in notes
     assert "50 rows are exact copies" in notes
+
+
+def test_equal_rows_of_counts_are_no_copies_and_those_of_measurements_are():
+    rng = np.random.default_rng(0)
+    shared = rng.poisson(20, 1000)
+    counts = [torch.from_numpy(shared + rng.poisson(5, 1000))[:, None].double() for _ in range(2)]
+    assert copies(*counts)[1] == 0
+    x, y = (torch.from_numpy(np.tile(rng.normal(size=(250, 2)), (4, 1))) for _ in range(2))
+    numbers, repeated = copies(x, y)
+    assert repeated == 750
+    assert np.array_equal(numbers[:250], numbers[250:500])
+    assert copies(x, counts[0])[1] < 100  # rows of x recur, with other y
+    classes = torch.from_numpy(np.tile(rng.integers(0, 3, (250, 1)), (4, 1))).double()
+    assert copies(x, classes)[1] == 750
 
 
 def test_labels_as_strings_and_flags_for_integers():

@@ -98,6 +98,17 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
+def _usual(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    """The size of half of the pictures or more; else a square as large as their shorter sides."""
+    if not sizes:
+        return SIDE, SIDE
+    size, count = sizes.most_common(1)[0]
+    if 2 * count >= sizes.total():
+        return size
+    side = int(np.median([min(size) for size in sizes.elements()]))
+    return side, side
+
+
 def _look(cells: Cells, rows: np.ndarray, spec: PictureSpec) -> tuple[int, int, int]:
     """Height, width and channels: as asked for, else as usual among some of the pictures."""
     sizes: Counter[tuple[int, int]] = Counter()
@@ -111,7 +122,7 @@ def _look(cells: Cells, rows: np.ndarray, spec: PictureSpec) -> tuple[int, int, 
             except Exception:  # named when it is decoded
                 continue
     if spec.size is None:
-        height, width = sizes.most_common(1)[0][0] if sizes else (SIDE, SIDE)
+        height, width = _usual(sizes)
         shrink = min(1.0, SIDE / max(height, width))
         size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
     else:

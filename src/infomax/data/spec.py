@@ -24,7 +24,8 @@ class PictureSpec(_Strict):
     """Pictures: a column of paths; or arrays uint8 [N, H, W], [N, H, W, C] or [N, C, H, W].
 
     `size`: side, or [height, width], in pixels; a picture of another shape is cut in the middle to
-    this one and scaled. Default: the most common size, scaled down to at most 64.
+    this one and scaled. Default: the size of half of them or more, else a square of their usual
+    shorter side; scaled down to at most 64.
     `channels`: 1 (grey) or 3 (RGB). Default: 1 if all pictures looked at are grey.
     """
 

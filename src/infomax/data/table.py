@@ -147,7 +147,9 @@ def complete_values(values: np.ndarray, what: str) -> np.ndarray:
         raise InfomaxError(
             wanted=f"a name or whole number in each row of {what}",
             got=f"{shown} in {len(first)} rows, the first {', '.join(map(str, first[:5]))}",
-            fix="fill the cells, or name another column",
+            fix="fill the cells, or name another column"
+            if empty.any()
+            else "name another column, or one that groups these numbers (low, middle, high)",
         )
     return values.astype(np.int64) if values.dtype.kind == "f" else values.astype(str)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from infomax._errors import InfomaxError
@@ -246,16 +246,31 @@ def _is_discrete(column: np.ndarray) -> bool:
 def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
     """A number for each row, the same for exact copies of it; and how many rows are copies.
 
+    Of counts, or of rounded numbers, many rows are equal by chance, and none is a copy: there, most
+    pairs of rows that are equal in x differ in y, and the other way round.
+
     Rows are told apart by a hash of 64 bits, column by column, so that a million take seconds.
     """
+    of_x, of_y = _hashed(x), _hashed(y)
+    numbers = np.unique(of_x * _ODD + of_y, return_inverse=True)[1].reshape(-1)
+    if 2 * _equal_pairs(numbers) < min(_equal_pairs(of_x), _equal_pairs(of_y)):
+        return np.arange(len(x)), 0
+    return numbers, len(numbers) - int(numbers.max()) - 1
+
+
+def _hashed(rows: Tensor) -> Shaped[np.ndarray, " n"]:
     import pandas as pd
 
-    mixed = np.zeros(len(x), np.uint64)
-    for column in (*x.unbind(1), *y.unbind(1)):
+    mixed = np.zeros(len(rows), np.uint64)
+    for column in rows.unbind(1):
         plain = np.ascontiguousarray(column.numpy()) + 0.0  # -0.0 is 0.0
         mixed = mixed * _ODD + pd.util.hash_array(plain)
-    numbers = np.unique(mixed, return_inverse=True)[1].reshape(-1)
-    return numbers, len(numbers) - int(numbers.max()) - 1
+    return mixed
+
+
+def _equal_pairs(values: Shaped[np.ndarray, " n"]) -> float:
+    counts = np.unique(values, return_counts=True)[1].astype(float)
+    return float((counts * (counts - 1) / 2).sum())
 
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
