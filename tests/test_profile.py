@@ -132,6 +132,9 @@ def test_the_finding_says_what_is_held_most():
     assert "more than low-level" in finding([low, label])
     little = Held(factor="digit", kind="label", nats=0.1, entropy=2.3, **known)
     assert "mostly low-level" in finding([low, little])
+    dim = Held(factor="brightness", kind="low-level", nats=0.15, entropy=2.0, **known)
+    nothing = finding([dim, little])
+    assert "little of anything from z" in nothing and "mostly" not in nothing
 
 
 def test_nothing_is_held_by_a_constant_and_everything_by_the_factor_itself():

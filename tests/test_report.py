@@ -299,6 +299,18 @@ def test_a_run_with_pieces_missing_still_has_a_page_that_says_so(tmp_path, missi
     assert says in text(page(run))
 
 
+def test_a_ceiling_that_is_not_trainings_says_whose_it_is(tmp_path):
+    run = make(tmp_path / "run")
+    assert "ceiling 6.24" in page(run) and "of validation" not in page(run)
+    (run / "metrics.jsonl").unlink()
+    for split, ceiling in (("train", 9.0), ("validation", 6.24)):
+        term = MetricTerm(
+            between=ENDS[0], bound="infonce", side="lower", nats=5.0, ceiling=ceiling
+        )  # fmt: skip
+        append_metric(run / "metrics.jsonl", Metric(step=1, epoch=1, split=split, terms=[term]))
+    assert "ceiling of validation 6.24" in page(run)
+
+
 def test_damaged_pieces(tmp_path):
     run = make(tmp_path / "run")
     (run / "map.npz").write_bytes(b"PK\x03\x04 not an archive")
@@ -322,6 +334,32 @@ def test_damaged_pieces(tmp_path):
         write(tmp_path)
     with pytest.raises(InfomaxError, match="no folder"):
         write(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("recipe.yaml", "maximize: 3\nminimize: {a: 1}\nviews: {v: {signal: [1]}, 2: x}"),
+        ("recipe.yaml", "views: [1, 2]\nmaximize: [3, {between: [1]}]\nevaluate: 5\ndata: x"),
+        (
+            "neighbours.json",
+            '[{"to": 1, "among": ["x"], "queries": [{"query": {}, "answers": []}]}]',
+        ),
+        ("views.json", '{"row": 1, "views": {"top": {"size": "ab", "text": {"a": 1}}}}'),
+        ("views.json", "[]"),
+        (
+            "metrics.jsonl",
+            '{"step": 1, "epoch": null, "split": "train", "terms": [{"between": ["a", "b"], '
+            '"bound": "x", "side": "lower", "nats": 1.0}]}',
+        ),
+    ],
+)
+def test_a_file_of_another_shape_does_not_cost_the_page(tmp_path, file, content):
+    run = make(tmp_path / "run", status="none")
+    (run / file).write_text(content)
+    source = page(run)
+    assert "it has no results.json" in text(source)
+    assert not re.search(r"\bnan\b", source)
 
 
 def test_numbers_that_are_not_finite_are_said_to_be_missing(tmp_path):

@@ -11,13 +11,15 @@ from infomax.records import Held, Shortcut
 
 SHORTCUT = 0.5
 """Share of an edge's nats above which low-level factors are called a shortcut."""
+LITTLE = 0.1
+"""Share of the best known factor below which no kind is said to be mostly known."""
 
 
 def finding(held: Sequence[Held], shortcuts: Sequence[Shortcut] = ()) -> str:
     """Say what the first view knows most, what training changed, and whether edges have shortcuts.
 
     "Mostly low-level": it holds a smaller share of every label than of the low-level factors on
-    average.
+    average; of a view that holds hardly anything neither is said.
 
     Example:
         >>> known = {"view": "z", "stage": "output", "stderr": 0.01, "classes": 8}
@@ -58,6 +60,9 @@ def _known(view: str, cells: Sequence[Held]) -> str:
         named = ", ".join(_of(c, " nats" if i == 0 else "") for i, c in enumerate(some))
         without = "" if labels else " (the data have no label)"
         return f"{view} holds {named}{without}."
+    if max(_share(labels[0]), _share(low[0])) < LITTLE:
+        named = ", ".join([_of(labels[0], " nats"), *map(_of, [*labels[1:2], *low[:2]])])
+        return f"The probes read little of anything from {view}: {named}."
     average = sum(map(_share, low)) / len(low)
     if _share(labels[0]) < average:
         named = ", ".join([_of(low[0], " nats"), *map(_of, [*low[1:2], *labels[:2]])])

@@ -18,6 +18,8 @@ from infomax.report.words import nats
 WIDTH, HEIGHT = 440.0, 264.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 24.0, 44.0
 MOST_POINTS = 400
+SAME = 0.05
+"""Nats by which ceilings may differ and be drawn as one."""
 
 Key = tuple[tuple[str, ...], str, int]
 
@@ -29,7 +31,8 @@ class Curve:
     between: tuple[str, ...]
     bound: str
     side: str
-    ceiling: float | None = None
+    ceiling: float | None = None  # of validation
+    same_ceiling: bool = True  # in training
     train: list[tuple[float, float]] = field(default_factory=list)
     validation: list[tuple[float, float]] = field(default_factory=list)
     final: Term | None = None
@@ -54,19 +57,21 @@ def collect(metrics: Sequence[Metric], results: Results | None) -> list[Curve]:
     finals = dict(keyed(results.terms)) if results else {}
     order = list(finals)
     points: dict[Key, dict[str, list[tuple[float, float]]]] = {}
-    last: dict[Key, MetricTerm] = {}
+    last: dict[Key, dict[str, MetricTerm]] = {}
     for line in metrics:
         for key, term in keyed(line.terms):
-            last[key] = term
-            if math.isfinite(term.nats):
+            last.setdefault(key, {})[line.split] = term
+            if math.isfinite(term.nats) and math.isfinite(line.epoch):
                 by_split = points.setdefault(key, defaultdict(list))
                 by_split[line.split].append((line.epoch, term.nats))
     curves = []
     for key in [*order, *(key for key in points if key not in finals)]:
         if key not in points:
             continue
-        curve = Curve(between=last[key].between, bound=last[key].bound, side=last[key].side)
-        curve.ceiling = last[key].ceiling
+        term = last[key].get("validation") or next(iter(last[key].values()))
+        curve = Curve(between=term.between, bound=term.bound, side=term.side)
+        curve.ceiling, trained = term.ceiling, last[key].get("train", term).ceiling
+        curve.same_ceiling = abs((trained or 0.0) - (term.ceiling or 0.0)) < SAME
         curve.train = _thin(points[key].get("train", []))
         curve.validation = _thin(points[key].get("validation", []))
         curve.final = finals.get(key)
@@ -111,11 +116,12 @@ def draw(curve: Curve, color: int) -> Markup:
         parts.append(_text(x(tick), HEIGHT - 26, "middle", f"{tick:g}"))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "middle", "epoch"))
     parts.append(_text(4, 12, "start", "nats"))
+    named = "ceiling" if curve.same_ceiling else "ceiling of validation"
     if ceiling is not None and shown:
         parts.append(_line("ceiling", LEFT, y(ceiling), WIDTH - RIGHT, y(ceiling)))
-        parts.append(_text(LEFT + 4, y(ceiling) - 5, "start", f"ceiling {nats(ceiling)}"))
+        parts.append(_text(LEFT + 4, y(ceiling) - 5, "start", f"{named} {nats(ceiling)}"))
     elif ceiling is not None:
-        parts.append(_text(LEFT + 4, TOP + 2, "start", f"↑ ceiling {nats(ceiling)}, far above"))
+        parts.append(_text(LEFT + 4, TOP + 2, "start", f"↑ {named} {nats(ceiling)}, far above"))
     for split, points in (("train", curve.train), ("validation", curve.validation)):
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
         parts.append(el("polyline", {"class": split, "points": path}))

@@ -110,7 +110,7 @@ def gallery(neighbours: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {
             "from": str(search.get("from", "")),
             "to": str(search.get("to", "")),
-            "among": search.get("among"),
+            "among": among if isinstance(among := search.get("among"), int) else None,
             "rows": [
                 {
                     "query": _item(row.get("query", {})),

@@ -53,14 +53,14 @@ def nodes(
     judged = asked.get("view") if isinstance(asked, dict) else None
     probed = judged if isinstance(judged, list) else [judged]
     found: dict[str, Node] = {}
-    plain = {s.get("signal"): name for name, s in specs.items() if set(s) == {"signal"}}
+    plain = {str(s.get("signal")): name for name, s in specs.items() if set(s) == {"signal"}}
     for name, spec in specs.items():
         signal = spec.get("signal")
         steps = {k: v for k, v in spec.items() if k not in ("of", "signal") and v is not None}
         if "of" in spec:
             parent = str(spec["of"])
         elif signal is not None and steps:
-            parent = str(plain.get(signal, signal))
+            parent = plain.get(str(signal), str(signal))
         else:
             parent = ROOT
         if parent not in specs and parent != ROOT:

@@ -120,7 +120,8 @@ def _for_script(data: object) -> Markup:
 def _state(folder: Folder) -> str:
     """Say what is unfinished; empty for a finished run."""
     last = folder.metrics[-1] if folder.metrics else None
-    seen = f" The last thing it wrote is step {last.step}, epoch {last.epoch:g}." if last else ""
+    epoch = f", epoch {last.epoch:g}" if last and math.isfinite(last.epoch) else ""
+    seen = f" The last thing it wrote is step {last.step}{epoch}." if last else ""
     if folder.results is None:
         begun = "is not evaluated yet, or was interrupted" if last else "has not begun to train"
         return f"This run {begun}: it has no results.json.{seen}"
@@ -173,7 +174,8 @@ def _planned(recipe: Mapping[str, Any]) -> list[graph.Edge]:
     """Give the edges that a recipe asks for, without values: the run has none yet."""
     edges: list[graph.Edge] = []
     for key in ("maximize", "minimize"):
-        for item in recipe.get(key) or []:
+        asked = recipe.get(key)
+        for item in asked if isinstance(asked, list) else ():
             between = item.get("between") if isinstance(item, dict) else None
             if not isinstance(between, list) or len(between) < 2:
                 continue
