@@ -59,23 +59,24 @@ def point(
     two_sided = quantile((1 + level) / 2)
     below, above = (two_sided * math.hypot(spread, part * correction) for part in (0.5, 1.0))
     low = max(nats - below, 0.0) if trust > 0 else 0.0
-    tops = [max(value, nats, 0.0)]
+    tops = [max(value, nats, 0.0) + above]
     if best.candidate.flexible and trust > 0:
-        tops += [held + _shortfall(best, abs(correction)), second or 0.0]
+        tops += [held + _shortfall(best, abs(correction)) + below, (second or 0.0) + below]
     others = [bounded(r.test) for r in records if r is not best and alike(r, best)]
     doubt = [other.nats + two_sided * other.stderr for other in others]
-    return nats, low, max([max(tops) + above, *doubt])
+    return nats, low, max([*tops, *doubt])
 
 
 def _shortfall(best: Record, correction: float) -> float:
     """What a flexible winner may lack held out, from what half the rows cost it.
 
     Held-out nats of n rows are I - c n^(-1/2), the slow rate of a model that has no shape given:
-    then they lack 1/(√2 - 1) times what they gain between n/2 and n. Where that is not known, the
-    correction stands for the gain: equal at the quick rate 1/n of a model with a shape.
+    then they lack 1/(√2 - 1) times what they gain between n/2 and n. At the quick rate 1/n of a
+    model with a shape that gain equals the correction, which stands for it where it is larger or
+    alone: between two sizes learning may stand still.
     """
-    gain = correction if best.drop is None else best.drop
-    return max(gain, 0.0) / (math.sqrt(2) - 1)
+    gain = max(correction, best.drop or 0.0)
+    return gain / (math.sqrt(2) - 1)
 
 
 def _stderr(parts: Sequence[Tensor]) -> float:
