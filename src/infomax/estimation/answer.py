@@ -14,6 +14,7 @@ from infomax.estimation import inputs
 from infomax.estimation.candidates import FEWEST, continuous, discrete
 from infomax.estimation.choice import Record
 from infomax.estimation.classes import upper_limit
+from infomax.estimation.conditional import conditional
 from infomax.estimation.inputs import Discrete, Variable
 from infomax.estimation.interval import point, quantile
 from infomax.estimation.known import bracket
@@ -81,8 +82,6 @@ def estimate(
         level=level, seed=seed, budget=budget, max_dropped=max_dropped, discrete=discrete
     )
     if given is not None:
-        from infomax.estimation.conditional import conditional
-
         if discrete != "auto" or posterior is not None:
             raise InfomaxError(
                 wanted="`given` without `discrete` and `posterior`",
@@ -90,8 +89,8 @@ def estimate(
                 fix="leave it out; classes are told by strings",
             )
         return conditional(
-            x, y, given, level=level, seed=seed, budget=budget, max_dropped=max_dropped,
-            progress=progress,
+            estimate, x, y, given, level=level, seed=seed, budget=budget,
+            max_dropped=max_dropped, progress=progress,
         )  # fmt: skip
     begun = time.perf_counter()
     columns_x, columns_y, notes = inputs.paired(x, y, max_dropped=max_dropped)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from infomax.estimation import inputs
-from infomax.estimation.answer import estimate
 from infomax.estimation.portfolio import Watch
-from infomax.estimation.result import Estimate, Tried
+from infomax.estimation.result import Estimate
 from infomax.records import Verdict
 
 
 def conditional(
+    estimate: Callable[..., Estimate],
     x: object,
     y: object,
     z: object,
@@ -26,9 +28,10 @@ def conditional(
 ) -> Estimate:
     """Estimate I(X; Y | Z) = I(X; (Y, Z)) - I(X; Z): an estimate, and no bound on either side.
 
-    The interval adds the variances of the two. A lower bound minus a lower bound bounds nothing,
-    so `lower_bound` and `lower_limit` are None, unless I(X; Z) has a certified upper limit (a
-    discrete X or Z), which gives lower_limit = lower_limit(X; YZ) - upper_limit(X; Z).
+    `estimate` makes both. The interval adds the variances of the two. A lower bound minus a lower
+    bound bounds nothing, so `lower_bound` and `lower_limit` are None, unless I(X; Z) has a
+    certified upper limit (a discrete X or Z), which gives lower_limit = lower_limit(X; YZ) -
+    upper_limit(X; Z).
 
     Source: Cover & Thomas 2006, theorem 2.5.2.
     """
@@ -91,15 +94,7 @@ def conditional(
         verdict=worst,
         samples=both.samples,
         candidates=[
-            Tried(
-                method=f"{name}: {c.method}",
-                side=c.side,
-                validation_nats=c.validation_nats,
-                test_nats=c.test_nats,
-                seconds=c.seconds,
-                stderr=c.stderr,
-                curve=c.curve,
-            )
+            replace(c, method=f"{name}: {c.method}")
             for name, found in (("I(X;YZ)", both), ("I(X;Z)", one))
             for c in found.candidates
         ],
