@@ -10,12 +10,22 @@ import soundfile
 import torch
 from torch import nn
 
-from infomax import augment, building, data, encoders, engine, heldout, presence, recipe, runs
+from infomax import (
+    augment,
+    building,
+    data,
+    encoders,
+    engine,
+    heldout,
+    presence,
+    recipe,
+    runs,
+)
 from infomax._errors import InfomaxError
 from infomax.data import DataSpec
 from infomax.encoders.sound import QUIET, Spectrogram, mel_filters
 from infomax.objective import Model
-from infomax.slices import lengths
+from infomax.slices import Window, lengths
 from infomax.views import Context, evaluate
 
 RATE = 1000
@@ -226,6 +236,28 @@ def test_the_padding_of_a_series_changes_nothing():
     longer = net(nn.functional.pad(series, (0, 0, 0, 9)))
     torch.testing.assert_close(longer, z, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(net(series[3:4, :17])[0], z[3], atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_done_to_a_padded_series_leaves_its_padding():
+    series = 5 + torch.randn(300, 40, 3, generator=generator())
+    series[:, 17:] = 0
+    torch.manual_seed(0)
+    noisy = augment.noise(std=0.5)(series)
+    assert noisy[:, :17].ne(series[:, :17]).all() and not noisy[:, 17:].any()
+    assert augment.crop_time(seconds=10, rate=1)(series).ne(0).all()
+    whole = 5 + torch.randn(2, 40, 3, generator=generator())
+    both = torch.cat([whole, series[:2]])
+    reached = [Window(start, 10).reached(both).tolist() for start in (0, 12, 17)]
+    assert reached == [[True] * 4, [True] * 4, [True, True, False, False]]
+
+
+def test_the_size_of_a_series_is_seen_by_its_encoder():
+    torch.manual_seed(0)
+    net = encoders.Series(width=16, stages=2).eval()
+    series = torch.randn(20, 40, 3, generator=generator())
+    net.start([series])
+    z, larger = net(series), net(3 * series)
+    assert ((larger - z).norm(dim=1) > 0.03 * z.norm(dim=1)).all()
 
 
 # --- augmentations --------------------------------------------------------------------------------

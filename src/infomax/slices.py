@@ -161,11 +161,11 @@ def long_enough(value: Tensor, end: int, length: int) -> Bool[Tensor, " n"]:
     """Which sounds ``[n, T]`` have a window of ``length`` samples that ends at sample ``end``.
 
     A recording ends with its last sample that is not zero; a hundredth of the window may lie
-    beyond it, for a recording may end in a few zeros of its own. Series ``[n, T, C]`` are not
-    padded: all of them reach.
+    beyond it, for a recording may end in a few zeros of its own. Series ``[n, T, C]`` may end in
+    many (counts do): one that is not over before the window reaches it.
     """
     if value.ndim != 2:
-        return value.new_ones(len(value), dtype=torch.bool)
+        return lengths(value) > end - length
     return lengths(value) >= end - length // SILENCE
 
 

@@ -56,10 +56,7 @@ class crop_time:
                 got=f"signals of {value.shape[1]}",
                 fix="set seconds lower, or read more of each sound (data.signals.NAME.seconds)",
             )
-        ends = (
-            lengths(value) if value.ndim == 2 else torch.full_like(value[:, 0, 0], value.shape[1])
-        )
-        spare = (ends - self.samples).clamp_min(0) + 1
+        spare = (lengths(value) - self.samples).clamp_min(0) + 1
         starts = (torch.rand(len(value), device=value.device) * spare).long()
         places = starts[:, None] + torch.arange(self.samples, device=value.device)
         rows = torch.arange(len(value), device=value.device)[:, None]

@@ -9,16 +9,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infomax._ranges import Amount, Share
+from infomax.slices import lengths
 
 
 @dataclass(frozen=True)
 class noise:
-    """Add independent Gaussian noise of standard deviation ``std``."""
+    """Add independent Gaussian noise of deviation ``std``; the padding of a series stays zero."""
 
     std: Amount = 0.1
 
     def __call__(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, " n *signal"]:
-        return value + self.std * torch.randn_like(value)
+        added = self.std * torch.randn_like(value)
+        if value.ndim == 3:
+            steps = torch.arange(value.shape[1], device=value.device)
+            added = added * (steps < lengths(value)[:, None])[:, :, None]
+        return value + added
 
 
 @dataclass(frozen=True)

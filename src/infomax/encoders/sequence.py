@@ -33,7 +33,8 @@ class Stage(nn.Module):
     """One strided step up: ``h = gelu(norm(conv(x)))``, then ``h + gelu(norm(W h))``.
 
     The kernel spans two strides, the one before and this one, so that output t sees inputs up to
-    ``stride * (t + 1)`` and none after.
+    ``stride * (t + 1)`` and none after. Normalization takes away the size of what it is given; a
+    convolution with a bias keeps it, beside which it is large or small.
     """
 
     def __init__(self, width: int, stride: int, inputs: int | None = None) -> None:
@@ -41,7 +42,7 @@ class Stage(nn.Module):
         kernel = 2 * stride if stride > 1 else 3
         self.stride, self.before = stride, kernel - stride
         self.conv: nn.Module = (
-            nn.LazyConv1d(width, kernel, stride, bias=False)
+            nn.LazyConv1d(width, kernel, stride)  # of a series, whose size says something
             if inputs is None
             else nn.Conv1d(inputs, width, kernel, stride, bias=False)
         )
