@@ -150,3 +150,10 @@ def test_the_map_tells_what_a_context_looks_and_sounds_like_within_its_room(monk
     monkeypatch.setattr(mapped, "BYTES", 1)
     few = map_of("z", z, contexts(), {"voice": RATE}, "kind")["sounds"]
     assert sum(map(bool, few)) == 1
+
+
+def test_all_that_a_page_may_hold_is_less_than_ten_megabytes():
+    from infomax.evaluation import neighbours
+    from infomax.report import atlas
+
+    assert neighbours.BYTES + mapped.BYTES + max(atlas.SHEET_BYTES, atlas.PNG_BYTES) < 9.5e6

@@ -142,14 +142,14 @@ def _player(shown: Specimen, name: str, place: Mapping[str, float]) -> Markup:
 def _bars(values: Sequence[float], place: Mapping[str, float]) -> Markup:
     """A bar for each number, up or down from the middle."""
     step, half = place["width"] / len(values), place["height"] / 2
-    middle = place["y"] + half
+    middle, thick = place["y"] + half, min(0.76 * step, 9.0)
     bars = [
         el(
             "rect",
             {
-                "x": place["x"] + i * step + 0.12 * step,
+                "x": place["x"] + (i + 0.5) * step - thick / 2,
                 "y": middle - max(0.0, value) * (half - 2) - 0.4,
-                "width": 0.76 * step,
+                "width": thick,
                 "height": abs(value) * (half - 2) + 0.8,
                 "class": "bar",
             },
