@@ -1,9 +1,10 @@
-"""How near to the truth `estimate` comes: the forty tasks, Gaussians up to 10 nats, independence.
+"""How near to the truth `estimate` comes: the forty tasks, Gaussians, independence, sizes.
 
     python benchmarks/estimate_bmi40.py pack --data DIR     # the forty tasks, as bmi drew them
     python benchmarks/estimate_bmi40.py own --seeds 1 2     # the tasks, fresh samples
     python benchmarks/estimate_bmi40.py gauss               # 20-d, 2 to 10 nats
     python benchmarks/estimate_bmi40.py independent         # 0 nats, N from 100 up
+    python benchmarks/estimate_bmi40.py sizes               # 20-d, 4 nats, N from 100 to a million
 
 DIR holds one TASK.npz (x, y) a task and truth.json (task -> nats). One CSV row a run is written to
 benchmarks/results/, under a first line with the command and the versions. "covered" is whether the
@@ -67,6 +68,13 @@ def independent(seeds: list[int]) -> Iterator[Run]:
                 yield name, seed, 0.0, *truth.independent(dim, dim).sample(n, seed)
 
 
+def sizes(seeds: list[int]) -> Iterator[Run]:
+    problem = truth.correlated(20, 20, nats=4.0)
+    for n in (100, 1000, 10_000, 100_000, 1_000_000):
+        for seed in seeds:
+            yield problem.name, seed, problem.nats, *problem.sample(n, seed)
+
+
 def measure(runs: Iterator[Run], out: Path) -> None:
     versions = (
         f"python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
@@ -103,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["pack", "own", "gauss", "independent"])
+    parser.add_argument("what", choices=["pack", "own", "gauss", "independent", "sizes"])
     parser.add_argument("--data", type=Path, help="folder of the forty tasks, for pack")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--n", type=int, default=10_000)
@@ -118,6 +126,7 @@ def main() -> None:
         "own": lambda: own(given.seeds, given.n, given.tasks),
         "gauss": lambda: gauss(given.seeds, given.n),
         "independent": lambda: independent(given.seeds),
+        "sizes": lambda: sizes(given.seeds),
     }[given.what]()
     measure(runs, given.out or RESULTS / f"estimate_{given.what}.csv")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infomax.estimation.choice import Record, alike
-from infomax.estimation.ratio import Bounded, Held, bounded
+from infomax.estimation.ratio import Bounded, Held
 
 
 def point(
@@ -30,8 +30,8 @@ def point(
     model with many parameters for its rows errs low. A flexible winner (a mixture, a network) falls
     short of most dependences, by `_shortfall`; a second opinion above it has its place, too.
 
-    The choice itself is in doubt: the interval reaches as high as that of the held-out bound of any
-    candidate that validation could not tell from the winner.
+    The choice itself is in doubt: the interval reaches as high as that of any candidate that
+    validation could not tell from the winner, by what test gives it over the winner row by row.
 
     Args:
         best: the winner.
@@ -62,9 +62,23 @@ def point(
     tops = [max(value, nats, 0.0) + above]
     if best.candidate.flexible and trust > 0:
         tops += [held + _shortfall(best, abs(correction)) + below, (second or 0.0) + below]
-    others = [bounded(r.test) for r in records if r is not best and alike(r, best)]
-    doubt = [other.nats + two_sided * other.stderr for other in others]
-    return nats, low, max([*tops, *doubt])
+    for other in records:
+        if other is not best and alike(other, best):
+            more, error = _ahead(other, best)
+            tops.append(held + more + math.hypot(two_sided * error, below))
+    return nats, low, max(tops)
+
+
+def _ahead(other: Record, best: Record) -> tuple[float, float]:
+    """What test gives a candidate over the winner, on the rows that both have seen; its error."""
+    pairs = list(zip(other.test, best.test, strict=False))
+    steady = not all(a.resolved and b.resolved for a, b in pairs)
+    more = []
+    for a, b in pairs:
+        rows = min(len(a.positive), len(b.positive))
+        ours, theirs = (h.nce[:rows] if steady else h.terms[:rows] for h in (b, a))
+        more.append(theirs - ours)
+    return float(torch.cat(more).mean()), _stderr(more)
 
 
 def _shortfall(best: Record, correction: float) -> float:

@@ -12,10 +12,10 @@ from infomax.estimation.result import Tried
 from infomax.estimation.scaling import scaling
 
 WIDEST = 4  # columns of x and y together, above which it falls far short
-MOST = 5_000
+MOST = 20_000
 
 
-def ksg(x: Float[np.ndarray, "n dx"], y: Float[np.ndarray, "n dy"], *, k: int = 5) -> float:
+def ksg(x: Float[np.ndarray, "n dx"], y: Float[np.ndarray, "n dy"], *, k: int = 3) -> float:
     """I = ψ(k) + ψ(N) - <ψ(n_x + 1) + ψ(n_y + 1)>, in nats: neither a lower nor an upper bound.
 
     n_x counts the points nearer to x_i, in maximum norm, than the k-th neighbour of (x_i, y_i).
