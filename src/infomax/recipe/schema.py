@@ -120,7 +120,8 @@ class TrainSpec(_Strict):
     """How long, in what steps, from which seed.
 
     ``batch`` is the number of contexts in a step over all processes. ``chunk`` of them are encoded
-    at a time (chosen by the device where not said).
+    at a time (chosen by the device where not said). ``shard`` keeps encoders in parts over the
+    processes, for those too large for each.
     """
 
     epochs: int = Field(default=20, ge=0)
@@ -132,6 +133,7 @@ class TrainSpec(_Strict):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**31)
     track: str | tuple[str, ...] = ()
+    shard: bool = False
 
 
 class ZeroShotSpec(_Strict):
