@@ -8,7 +8,7 @@ import infomax
 HOME = Path(infomax.__file__).parent
 FLOORS = [
     ["_errors", "_ranges"],
-    ["_layers", "_math", "records"],
+    ["_layers", "_math", "_taps", "records"],
     ["bounds", "gaussian", "pairing", "slices", "truth"],
     ["augment", "critics", "data", "encoders", "posteriors", "views"],
     ["objective", "recipe"],

@@ -4,6 +4,7 @@ from torch import nn
 
 from infomax._errors import InfomaxError
 from infomax.encoders import ConvNet
+from infomax.posteriors import GaussianHead
 from infomax.slices import Columns, Crop, Half, Window
 from infomax.views import Context, evaluate, vectors
 
@@ -26,6 +27,48 @@ def test_an_encoder_tapped_at_two_stages_runs_once():
     values = evaluate([out, inner], {"x": torch.ones(5, 4)})
     assert net.calls == 1
     torch.testing.assert_close(net.head(values.tensors[inner]), values.tensors[out])
+
+
+def test_several_views_of_an_encoder_are_one_call_and_each_gets_its_own():
+    """As if each were encoded by itself; other shapes by themselves, and places of both."""
+    net, x, y = Counting(), Context().signal("x"), Context().signal("y")
+    darker = x.augment(lambda v: 0.5 * v)
+    out, mid, dark = x.encode(net), darker.encode(net, at="inner"), darker.encode(net)
+    other = y.encode(net)
+    signals = {"x": torch.randn(5, 4), "y": torch.randn(5, 2, 2)}
+    values = evaluate([out, mid, dark, other], signals)
+    assert net.calls == 2
+    for view, value in ((out, signals["x"]), (dark, 0.5 * signals["x"]), (other, signals["y"])):
+        torch.testing.assert_close(values.tensors[view], net(value))
+    torch.testing.assert_close(values.tensors[mid], net.inner(0.5 * signals["x"]))
+
+
+def test_posteriors_of_one_call_are_each_views_own():
+    net, x = GaussianHead(3), Context().signal("x")
+    a, b = x.encode(net), x.augment(lambda v: v + 1).encode(net)
+    given = torch.randn(5, 4)
+    values = evaluate([a, b], {"x": given}, draw=False)
+    for view, value in ((a, given), (b, given + 1)):
+        torch.testing.assert_close(values.posteriors[view].mean, net(value).mean)
+        assert torch.equal(values.tensors[view], values.posteriors[view].mean)
+
+
+def test_batch_normalization_takes_each_views_own_statistics():
+    net, x = nn.BatchNorm1d(4), Context().signal("x")
+    a, b = x.encode(net), x.augment(lambda v: 9 * v).encode(net)
+    values = evaluate([a, b], {"x": torch.randn(64, 4)})
+    for view in (a, b):
+        torch.testing.assert_close(values.tensors[view].mean(0), torch.zeros(4), atol=1e-5, rtol=0)
+        torch.testing.assert_close(values.tensors[view].std(0), torch.ones(4), atol=0.02, rtol=0)
+
+
+def test_an_encoder_of_its_own_output_is_called_twice():
+    net, x = nn.Linear(4, 4), Context().signal("x")
+    once = x.encode(net)
+    twice = once.encode(net)
+    given = torch.randn(5, 4)
+    values = evaluate([twice, once], {"x": given})
+    torch.testing.assert_close(values.tensors[twice], net(net(given)))
 
 
 def test_a_node_shared_by_two_views_is_evaluated_once():

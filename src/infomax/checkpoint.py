@@ -213,7 +213,7 @@ def unpack(
         for key, value in moments.items():
             if value.shape == parameters[index].shape:
                 # a fused step reads memory as it lies: laid out like the parameter
-                moments[key] = torch.empty_like(parameters[index]).copy_(value)
+                moments[key] = _laid_out(value, parameters[index])
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
@@ -222,6 +222,9 @@ def unpack_part(tensors: Mapping[str, Tensor], prefix: str, module: nn.Module) -
     start = f"model.{prefix}"
     own = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     _size_buffers(module, own)
+    for name, parameter in module.named_parameters():
+        if hasattr(parameter, "full_tensor") and name in own:
+            own[name] = _laid_out(own[name], parameter)
     try:
         module.load_state_dict(own)
     except RuntimeError as error:
@@ -230,6 +233,17 @@ def unpack_part(tensors: Mapping[str, Tensor], prefix: str, module: nn.Module) -
             got=str(error).splitlines()[-1].strip(),
             fix="use the recipe that the run was trained with",
         ) from None
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """A tensor as a parameter lies in memory: in its order, or this process's part of it."""
+    if hasattr(parameter, "full_tensor"):  # a DTensor; to import it takes a while
+        from torch.distributed.tensor import DTensor, distribute_tensor
+
+        assert isinstance(parameter, DTensor)
+        mesh, given = parameter.device_mesh, value.to(parameter.device)
+        return distribute_tensor(given, mesh, parameter.placements, src_data_rank=None)
+    return torch.empty_like(parameter).copy_(value)
 
 
 def _size_buffers(module: nn.Module, saved: Mapping[str, Tensor]) -> None:

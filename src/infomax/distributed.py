@@ -94,16 +94,22 @@ def gather(tensors: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
     return [found[index] for index in range(len(tensors))]
 
 
+def in_parts(tensor: Tensor) -> bool:
+    """Whether this process has only its part: a DTensor, whose import takes a while."""
+    return hasattr(tensor, "full_tensor")
+
+
 def add_up(parameters: Sequence[nn.Parameter], asked: bool) -> bool:
     """Add up the gradients of all processes, in place; return whether any of them asked to stop.
 
-    A parameter without a gradient anywhere stays without one.
+    A parameter without a gradient anywhere stays without one. Those in parts (`engine.sharding`)
+    have theirs added up already.
     """
     if world() == 1:
         return asked
-    device = parameters[0].device
+    parameters = [p for p in parameters if not in_parts(p)]
     flags = [float(asked), *(float(p.grad is not None) for p in parameters)]
-    counted = torch.tensor(flags, device=device)
+    counted = torch.tensor(flags, device=_device())
     _together(dist.all_reduce, counted)
     anywhere = [p for p, count in zip(parameters, counted[1:].tolist(), strict=True) if count]
     for p in anywhere:
@@ -117,13 +123,18 @@ def add_up(parameters: Sequence[nn.Parameter], asked: bool) -> bool:
     return bool(counted[0] > 0)
 
 
-def any_of(asked: bool, device: torch.device) -> bool:
+def any_of(asked: bool) -> bool:
     """Whether any process asks for it."""
+    return bool(total(torch.tensor(float(asked))) > 0)
+
+
+def total(value: Tensor) -> Tensor:
+    """The sum of a number over all processes."""
     if world() == 1:
-        return asked
-    count = torch.tensor([float(asked)], device=device)
-    _together(dist.all_reduce, count)
-    return bool(count[0] > 0)
+        return value
+    value = value.to(_device())
+    _together(dist.all_reduce, value)
+    return value
 
 
 def from_first(tensors: Mapping[str, Tensor], facts: Any) -> tuple[dict[str, Tensor], Any]:  # noqa: ANN401 - plain data
@@ -140,7 +151,7 @@ def from_first(tensors: Mapping[str, Tensor], facts: Any) -> tuple[dict[str, Ten
         value = tensors[name] if rank() == 0 else torch.empty(shape, dtype=dtype)
         value = value.detach().to(device).contiguous()
         _together(dist.broadcast, value, 0)
-        out[name] = value
+        out[name] = value.cpu()
     return out, facts
 
 

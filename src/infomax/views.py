@@ -6,7 +6,7 @@ two stages are wanted runs once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
+from infomax._taps import tapped
 from infomax.slices import Channels, Columns, Crop, Half, Patches, Window
 
 Slice = Half | Crop | Channels | Patches | Window | Columns
@@ -187,7 +188,7 @@ def evaluate(
     *,
     draw: bool = True,
 ) -> Values:
-    """Compute views of a batch, each node and each encoder once.
+    """Compute views of a batch, each node once, and an encoder once for all views that it can.
 
     Args:
         views: the views wanted (their ancestors are computed too).
@@ -205,47 +206,64 @@ def evaluate(
         >>> evaluate([top], {"picture": torch.zeros(2, 1, 28, 28)}).tensors[top].shape
         torch.Size([2, 1, 14, 28])
     """
-    nodes = list(dict.fromkeys(node for view in views for node in view.path))
-    taps: dict[tuple[int, View], list[View]] = {}
-    for node in nodes:
-        if isinstance(node.step, Encode) and node.parent is not None:
-            taps.setdefault((id(node.step.module), node.parent), []).append(node)
+    left = list(dict.fromkeys(node for view in views for node in view.path))
     tensors: dict[View, Tensor] = {}
     there: dict[View, Tensor] = {}
     posteriors: dict[View, Posterior] = {}
-    for node in nodes:
-        if node.parent is None and node.signal in (present or {}):
-            there[node] = (present or {})[node.signal]
-        masks = [there[node.parent]] if node.parent in there else []
-        if isinstance(node.step, Reaching) and node.parent is not None:
-            masks.append(node.step.reached(tensors[node.parent]))
-        if masks:
-            there[node] = torch.stack(masks).all(0)
-        if node in tensors:
-            continue
-        if isinstance(node.step, Signal):
-            if node.step.name not in signals:
-                raise InfomaxError(
-                    wanted=f"a signal named '{node.step.name}'",
-                    got="signals " + ", ".join(sorted(signals)),
-                    fix="name one of these in the recipe's views, or choose other data",
-                )
-            tensors[node] = node.step(signals[node.step.name])
-        elif isinstance(node.step, Encode):
+    while left:
+        ready = [node for node in left if node.parent is None or node.parent in tensors]
+        # encoders last: all views of one that can be encoded are, in one call
+        turn = [node for node in ready if not isinstance(node.step, Encode)] or [
+            node
+            for node in ready
+            if node.step.module is ready[0].step.module  # type: ignore[union-attr]
+        ]
+        left = [node for node in left if node not in turn]
+        for node in turn:
+            if node.parent is None and node.signal in (present or {}):
+                there[node] = (present or {})[node.signal]
+            masks = [there[node.parent]] if node.parent in there else []
+            if isinstance(node.step, Reaching) and node.parent is not None:
+                masks.append(node.step.reached(tensors[node.parent]))
+            if masks:
+                there[node] = torch.stack(masks).all(0)
+            if isinstance(node.step, Signal):
+                tensors[node] = _signal(node.step, signals)
+            elif not isinstance(node.step, Encode):
+                assert node.parent is not None
+                value = tensors[node.parent]
+                tensors[node] = _unfolded(node, node.step(folded(node.parent, value)), value)
+        for node, output in _encoded(turn, tensors):
             assert node.parent is not None
-            group = taps[id(node.step.module), node.parent]
-            value = tensors[node.parent]
-            outputs = _encode(node.step.module, folded(node.parent, value), group)
-            for sibling, output in zip(group, outputs, strict=True):
-                if isinstance(output, Posterior):
-                    posteriors[sibling] = output
-                    output = output.sample() if draw else output.mean
-                tensors[sibling] = _unfolded(sibling, output, value)
-        else:
-            assert node.parent is not None
-            value = tensors[node.parent]
-            tensors[node] = _unfolded(node, node.step(folded(node.parent, value)), value)
+            if isinstance(output, Posterior):
+                posteriors[node] = output
+                output = output.sample() if draw else output.mean
+            tensors[node] = _unfolded(node, output, tensors[node.parent])
     return Values(tensors, there, posteriors)
+
+
+def _signal(step: Signal, signals: Mapping[str, Tensor]) -> Tensor:
+    if step.name not in signals:
+        raise InfomaxError(
+            wanted=f"a signal named '{step.name}'",
+            got="signals " + ", ".join(sorted(signals)),
+            fix="name one of these in the recipe's views, or choose other data",
+        )
+    return step(signals[step.name])
+
+
+def _encoded(nodes: Sequence[View], tensors: Mapping[View, Tensor]) -> Iterator[tuple[View, Any]]:
+    """Run the one encoder of some views, each input once; nothing if it is not of encoders."""
+    encoding = [node.step for node in nodes if isinstance(node.step, Encode)]
+    if not encoding:
+        return
+    inputs = dict.fromkeys(node.parent for node in nodes if node.parent is not None)
+    places = list(dict.fromkeys(step.at for step in encoding))
+    values = [folded(parent, tensors[parent]) for parent in inputs]
+    outputs = dict(zip(inputs, tapped(encoding[0].module, values, places), strict=True))
+    for node, step in zip(nodes, encoding, strict=True):
+        assert node.parent is not None
+        yield node, outputs[node.parent][step.at]
 
 
 def folded(view: View, value: Tensor) -> Tensor:
@@ -262,31 +280,6 @@ def _unfolded(view: View, output: Tensor, before: Tensor) -> Tensor:
         return output.reshape(len(before), -1, output.shape[-1])
     one = output.shape[2:] if getattr(view.step, "places", False) else output.shape[1:]
     return output.reshape(len(before), -1, *one)
-
-
-def _encode(module: nn.Module, value: Tensor, group: list[View]) -> Iterator[Any]:
-    """Run an encoder once, tapping the submodules its views ask for."""
-    caught: dict[str | None, Any] = {}
-    places: list[str] = [view.step.at for view in group if view.step.at]  # type: ignore[union-attr]
-    hooks = [
-        module.get_submodule(at).register_forward_hook(
-            lambda _module, _inputs, output, at=at: caught.update({at: output})
-        )
-        for at in places
-    ]
-    try:
-        caught[None] = module(value)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    silent = [at for at in places if at not in caught]
-    if silent:
-        raise InfomaxError(
-            wanted=f"a submodule of {type(module).__name__} that runs",
-            got=f"'{silent[0]}', which did not",
-            fix="tap a module that the encoder calls",
-        )
-    return (caught[view.step.at] for view in group)  # type: ignore[union-attr]
 
 
 def vectors(view: View, value: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ several processes repeat one.
 from infomax.engine.clock import Clock
 from infomax.engine.fitting import CLIP, Trained, Watch, fit
 from infomax.engine.plan import seed_of
-from infomax.engine.saving import LAST, resumable
+from infomax.engine.saving import LAST, best, resumable
 from infomax.engine.setup import as_recipe_errors, check, set_up
 from infomax.engine.stopping import Interrupted
 
@@ -21,6 +21,7 @@ __all__ = [
     "Trained",
     "Watch",
     "as_recipe_errors",
+    "best",
     "check",
     "fit",
     "resumable",

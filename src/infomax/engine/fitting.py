@@ -15,6 +15,7 @@ from infomax import checkpoint, distributed
 from infomax._errors import NotFinite
 from infomax.checkpoint import State
 from infomax.data import Batch, Contexts
+from infomax.engine import sharding
 from infomax.engine.clock import Clock
 from infomax.engine.plan import Plan, plan, suited
 from infomax.engine.precision import mixed
@@ -39,7 +40,10 @@ SAVED_EVERY = 600.0
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, at its best validation value."""
+    """A trained model, at its best validation value.
+
+    Kept in parts (`train.shard`), it is where training ended; the best is on disk (`saving.BEST`).
+    """
 
     model: Model
     step: int
@@ -83,10 +87,10 @@ def fit(
     model.to(device).train()
     clock.watch(model.encoders)
     cut = plan(model, train, device)
+    in_parts = train.shard and sharding.shard(model, cut, device)
     parameters = list(model.parameters())
-    optimizer = torch.optim.AdamW(
-        parameters, lr=train.lr, weight_decay=train.weight_decay, fused=True
-    )
+    groups = [{"params": run} for run in sharding.alike(parameters)]
+    optimizer = torch.optim.AdamW(groups, lr=train.lr, weight_decay=train.weight_decay, fused=True)
     now = Standing()
     _begin(model, optimizer, now, contexts, out, resume=resume, say=say)
     steps_an_epoch = contexts.count("train") // train.batch
@@ -97,9 +101,16 @@ def fit(
     ]
     trackers = Trackers(train.track if writes else (), out, train.model_dump(exclude={"track"}))
 
-    def keep() -> None:
+    def keep(*, best: bool = False) -> None:
+        packed = sharding.whole(checkpoint.pack(model, optimizer))
+        if writes and best:
+            save_best(out, packed, now.facts(contexts))
         if writes:
-            save(out, State(checkpoint.pack(model, optimizer), now.facts(contexts)))
+            save(out, State(packed, now.facts(contexts)))
+
+    def due() -> bool:
+        late = time.perf_counter() - saved > SAVED_EVERY
+        return distributed.any_of(late) if in_parts else late
 
     def note(metric: Metric) -> None:
         if writes:
@@ -129,7 +140,7 @@ def fit(
                     ends = None
                 with clock("optimizer"):
                     stopping = distributed.add_up(parameters, stop())
-                    norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+                    norm = sharding.clip(parameters, CLIP)
                     if ends is not None and bool(torch.isfinite(norm)):
                         for group in optimizer.param_groups:
                             group["lr"] = train.lr * schedule(now.step, total, train.warmup)
@@ -143,7 +154,7 @@ def fit(
                 if now.step % steps_an_epoch and stopping:
                     keep()
                     raise stopped_at(now.step)
-                if now.step % steps_an_epoch and time.perf_counter() - saved > SAVED_EVERY:
+                if now.step % steps_an_epoch and due():
                     keep()
                     saved = time.perf_counter()
             with clock("between epochs"):
@@ -155,16 +166,14 @@ def fit(
                 metric = validate(model, contexts, train.batch, moment)
                 note(metric)
                 words = in_words(metric)
-                if metric.objective > now.best:
-                    now.best = metric.objective
-                    if writes:
-                        save_best(out, model, now.facts(contexts))
-                keep()
+                better = metric.objective > now.best
+                now.best = max(now.best, metric.objective)
+                keep(best=better)
                 saved = time.perf_counter()
-            if distributed.any_of(stop(), device):
+            if distributed.any_of(stop()):
                 raise stopped_at(now.step)
     trackers.close()
-    if writes and (out / BEST).exists():
+    if writes and not in_parts and (out / BEST).exists():
         checkpoint.unpack(checkpoint.load(out / BEST).tensors, model)
     return Trained(model.eval(), now.step, now.best)
 
@@ -180,7 +189,7 @@ def _begin(
     say: Say,
 ) -> None:
     """Put model, optimizer and counters where the run stands, the same in every process."""
-    tensors, facts = checkpoint.pack(model, optimizer), None
+    tensors, facts = sharding.whole(checkpoint.pack(model, optimizer)), None
     state = None
     if distributed.rank() == 0:
         with writing(out):

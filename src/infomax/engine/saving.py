@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from infomax import checkpoint
 from infomax._errors import InfomaxError
@@ -54,10 +54,16 @@ def save(out: Path, state: State) -> None:
     checkpoint.save(out / LAST, state, keep=out / PREVIOUS)
 
 
-def save_best(out: Path, model: torch.nn.Module, facts: dict[str, object]) -> None:
-    """Write the parameters of the best model so far."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+def save_best(out: Path, packed: Mapping[str, Tensor], facts: dict[str, object]) -> None:
+    """Write the parameters of the best model so far, of all that is packed."""
+    tensors = {name: value for name, value in packed.items() if name.startswith("model.")}
     checkpoint.save(out / BEST, State(tensors, facts))
+
+
+def best(out: Path) -> dict[str, Tensor]:
+    """The parameters of the best model of a run folder; the last ones, if none was valued."""
+    state = checkpoint.load(out / (BEST if (out / BEST).exists() else LAST))
+    return {name: value for name, value in state.tensors.items() if name.startswith("model.")}
 
 
 def resumable(out: Path, contexts: Contexts, say: Say = lambda words: None) -> State | None:

@@ -70,5 +70,5 @@ class Model(nn.Module):
             for term, m in zip(self.objective.terms, measured, strict=True)
             if m.contexts > 1
         ]
-        nothing = next(self.parameters()).sum() * 0
-        return torch.stack([nothing, *losses]).sum()
+        nothing = torch.zeros((), device=next(self.parameters()).device, requires_grad=True)
+        return torch.stack(losses).sum() if losses else nothing

@@ -122,7 +122,8 @@ class TrainSpec(_Strict):
     ``epochs``: where not said, 20, and more where the contexts are so few that those would be less
     than 400 steps.
     ``batch`` is the number of contexts in a step over all processes. ``chunk`` of them are encoded
-    at a time (chosen by the device where not said).
+    at a time (chosen by the device where not said). ``shard`` keeps encoders in parts over the
+    processes, for those too large for each.
     """
 
     epochs: int | None = Field(default=None, ge=0)
@@ -134,6 +135,7 @@ class TrainSpec(_Strict):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**31)
     track: str | tuple[str, ...] = ()
+    shard: bool = False
 
 
 class ZeroShotSpec(_Strict):

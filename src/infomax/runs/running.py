@@ -101,11 +101,13 @@ def train(
         )
         if not writes:
             return None
-        tensors = {f"model.{k}": v for k, v in trained.model.state_dict().items()}
         facts = {"step": trained.step, "best": trained.best, "data": contexts.fingerprint}
-        checkpoint.save(out / "model.safetensors", State(tensors, facts))
+        checkpoint.save(out / "model.safetensors", State(engine.best(out), facts))
+        model = trained.model
+        if chosen.train.shard:  # perhaps in parts, of which this process has one
+            model, study = load(out, contexts, chosen, own=True, allow_code=allow_code)
         untrained = building.build(chosen, allow_code=allow_code)
-        return _evaluate(chosen, trained.model, study, untrained, contexts, out, started, say)
+        return _evaluate(chosen, model, study, untrained, contexts, out, started, say)
 
 
 def _free(chosen: Recipe, out: Path, resume: bool) -> None:
