@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.feature_extraction.text import HashingVectorizer
 from torch import nn
 
 from infomax import bounds, building, data, engine, evaluation, recipe, runs
@@ -165,6 +166,28 @@ def test_letters_are_alike_for_texts_that_are_alike():
     scores = cosine(z, z)
     assert scores[0, 1] > 0.4 > 0.1 > scores[0, 2]
     assert np.isfinite(scores).all()
+
+
+def test_letters_counted_word_by_word_are_those_counted_text_by_text():
+    texts = ["A frog,  and a\tFROG.", "x y xy", "", "añejo 日本語 ǅ", " \n "] * 2
+    twin = HashingVectorizer(
+        analyzer="char_wb", ngram_range=(2, 4), n_features=512, alternate_sign=False, norm="l1"
+    ).transform(texts)
+    assert np.allclose(fixed.letters(texts, 512), np.sqrt(twin.toarray()), atol=1e-7)
+    assert fixed.letters(["", " "], 512).shape == (2, 512) and not fixed.letters(["", " "]).any()
+
+
+def test_components_of_many_rows_are_those_of_some_of_them(monkeypatch):
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(3000, 4)) @ draw.normal(size=(4, 20)) + draw.normal(size=20)
+    features = {"train": rows.astype("f4"), "test": rows[:50].astype("f4")}
+    whole = fixed.reduced(features, 4)["test"]
+    monkeypatch.setattr(fixed, "FITTED", 500)
+    some = fixed.reduced(features, 4)["test"]
+    apart = [z[:, None] - z[None] for z in (whole, some)]
+    lengths = [np.linalg.norm(z, axis=-1) for z in apart]
+    assert not np.array_equal(whole, some)
+    assert np.allclose(*lengths, rtol=1e-3, atol=1e-3)
 
 
 # ---------------------------------------------------------------- a run with everything

@@ -69,8 +69,8 @@ def test_every_pair_of_modalities_is_an_edge_of_those_who_have_both(manifest, tm
 def test_a_text_and_its_translation(manifest, tmp_path):
     data = f"data={{source: csv, path: {manifest}, signals: {{one: {{kind: text, column: words}}, "
     data += "other: {kind: text, column: kind}}}"
-    cosine = "maximize.0.critic={kind: cosine, dim: 64, hidden: [], temperature: 0.5}"
-    settings = [*SHORT, "train.epochs=60", cosine]  # sixty pairs of four meanings: a warm critic
+    cosine = "maximize.0.critic={kind: cosine, towers: false, temperature: 0.5}"
+    settings = [*SHORT, "train.epochs=30", cosine]  # sixty pairs of four meanings: a warm critic
     (term,) = train("text-pairs", tmp_path / "run", data, *settings).terms
     assert 2 * term.stderr < term.nats <= term.ceiling + 1e-5
 

@@ -158,12 +158,19 @@ class Bag(LazyModuleMixin, nn.Module):
 
     def _known(self, word: str) -> list[int]:
         """The numbers of the pieces of a word that the vocabulary has."""
-        return [self._number[p] for p in pieces(word, self.grams) if p in self._number]
+        found = self._parts.get(word)
+        if found is None:
+            number = self._number
+            found = [number[piece] for piece in pieces(word, self.grams) if piece in number]
+            if len(self._parts) < KEPT:
+                self._parts[word] = found
+        return found
 
     def _forget(self) -> None:
         """Forget what was made from a vocabulary that is no longer."""
         self._number: dict[str, int] = {}
         self._rarity = np.zeros(0, np.float32)
+        self._parts: dict[str, list[int]] = {}
         self._seen: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
 

@@ -22,6 +22,8 @@ from infomax.views import Encode, View, evaluate
 
 WIDE, REDUCED = 4096, 256
 """Features above the first number are reduced to the second by PCA."""
+FITTED = 8192
+"""Training rows that PCA is fitted on at most, drawn once: more move its directions little."""
 RATE, BANDS, HOP, FRAME = 16000, 40, 0.016, 0.032
 """Hz at which bands are laid out (whatever the rate of the sound), and seconds of it."""
 HEAR = Spectrogram(RATE, BANDS, HOP, FRAME)
@@ -59,13 +61,29 @@ def spectrum(wave: Float[Tensor, "n samples"]) -> Float[Tensor, "n 80"]:
 
 
 def letters(texts: list[str], columns: int = WIDE) -> Float[np.ndarray, "n columns"]:
-    """Square roots of the shares of each piece of two to four letters, hashed to some columns."""
-    from sklearn.feature_extraction.text import HashingVectorizer
+    """Square roots of the shares of each piece of two to four letters, hashed to some columns.
 
+    Pieces lie within words, so that those of a word are counted once for all texts.
+
+    Example:
+        >>> found = letters(["a frog", "a frog a frog", ""])
+        >>> found.shape, np.allclose(found[0], found[1]), found[2].any()
+        ((3, 4096), True, np.False_)
+    """
+    from scipy.sparse import csr_array
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.preprocessing import normalize
+
+    known: dict[str, int] = {}
+    words = [known.setdefault(w, len(known)) for text in texts for w in text.lower().split()]
+    ends = np.cumsum([0, *(len(text.lower().split()) for text in texts)])
+    if not known:
+        return np.zeros((len(texts), columns), np.float32)
     hashed = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), n_features=columns, alternate_sign=False, norm="l1"
-    ).transform(texts)
-    dense: np.ndarray = np.sqrt(hashed.toarray()).astype(np.float32)
+        analyzer="char_wb", ngram_range=(2, 4), n_features=columns, alternate_sign=False, norm=None
+    ).transform(known)
+    counts = csr_array((np.ones(len(words)), words, ends), shape=(len(texts), len(known))) @ hashed
+    dense: np.ndarray = np.sqrt(normalize(counts, norm="l1").toarray()).astype(np.float32)
     return dense
 
 
@@ -112,13 +130,16 @@ def _summed_up(kind: str, value: Tensor) -> np.ndarray:
 def reduced(features: Splits, dims: int, *, units: bool = False) -> dict[str, np.ndarray]:
     """The first principal components of training rows, of every split; rows with NaN stay NaN.
 
-    With ``units`` columns may be in units of their own, and each is brought to deviation 1.
+    Fitted on some `FITTED` of the training rows where there are more. With ``units`` columns may be
+    in units of their own, and each is brought to deviation 1.
 
     Source: randomized SVD, Halko et al. 2011 (arXiv:0909.4061).
     """
     from sklearn.decomposition import PCA
 
     train = features["train"][np.isfinite(features["train"]).all(1)]
+    if len(train) > FITTED:
+        train = train[np.random.default_rng(0).permutation(len(train))[:FITTED]]
     scale = np.ones(train.shape[1], train.dtype)
     if units:
         std = train.std(0, dtype=np.float64)
