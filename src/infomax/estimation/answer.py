@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infomax._errors import InfomaxError
 from infomax.estimation import inputs
 from infomax.estimation.candidates import FEWEST, continuous, discrete
 from infomax.estimation.classes import upper_limit
@@ -80,14 +79,9 @@ def estimate(
         level=level, seed=seed, budget=budget, max_dropped=max_dropped, discrete=discrete
     )
     if given is not None:
-        from infomax.estimation.conditional import conditional
+        from infomax.estimation.conditional import alone, conditional
 
-        if discrete != "auto" or posterior is not None:
-            raise InfomaxError(
-                wanted="`given` without `discrete` and `posterior`",
-                got="discrete" if discrete != "auto" else "posterior",
-                fix="leave it out; classes are told by strings",
-            )
+        alone(discrete, posterior)
         return conditional(
             x, y, given, level=level, seed=seed, budget=budget, max_dropped=max_dropped,
             progress=progress,

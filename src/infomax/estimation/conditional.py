@@ -6,11 +6,22 @@ import math
 
 import numpy as np
 
+from infomax._errors import InfomaxError
 from infomax.estimation import inputs
 from infomax.estimation.answer import estimate
 from infomax.estimation.portfolio import Watch
 from infomax.estimation.result import Estimate, Tried
 from infomax.records import Verdict
+
+
+def alone(discrete: str, posterior: object) -> None:
+    """Refuse what `given` does not go with."""
+    if discrete != "auto" or posterior is not None:
+        raise InfomaxError(
+            wanted="`given` without `discrete` and `posterior`",
+            got="discrete" if discrete != "auto" else "posterior",
+            fix="leave it out; classes are told by strings",
+        )
 
 
 def conditional(
@@ -33,8 +44,6 @@ def conditional(
     Source: Cover & Thomas 2006, theorem 2.5.2.
     """
     import pandas as pd
-
-    from infomax._errors import InfomaxError
 
     def frame(data: object, name: str) -> pd.DataFrame:
         parts = inputs.columns(data, name)
