@@ -100,8 +100,12 @@ def test_what_cannot_be_read_is_counted_and_named(tmp_path):
     members = many(300)
     broken = {"0003.png": b"no picture", "0006.json": b"{no", "0008.txt": b"\xff\xfe"}
     shard(tmp_path / "a.tar", [(name, broken.get(name, held)) for name, held in members])
-    contexts = load(spec(tmp_path, group="group"), whole=True)
-    assert contexts.count("all") == 297
+    asked = spec(tmp_path, group="group")
+    split = load(asked)
+    assert sum(split.count(name) for name in ("train", "validation", "test")) == 297
+    contexts = load(asked, whole=True)  # every row keeps its place
+    assert contexts.count("all") == 300
+    assert not contexts.signals["picture"].present[3]
     assert all(any(name in said for said in contexts.skipped) for name in broken)
 
 

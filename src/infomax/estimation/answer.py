@@ -9,12 +9,11 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from infomax._errors import InfomaxError
 from infomax.estimation import inputs
 from infomax.estimation.candidates import FEWEST, continuous, discrete
 from infomax.estimation.choice import Record
 from infomax.estimation.classes import upper_limit
-from infomax.estimation.conditional import conditional
+from infomax.estimation.conditional import alone, conditional
 from infomax.estimation.inputs import Discrete, Variable
 from infomax.estimation.interval import point, quantile
 from infomax.estimation.known import bracket
@@ -82,12 +81,7 @@ def estimate(
         level=level, seed=seed, budget=budget, max_dropped=max_dropped, discrete=discrete
     )
     if given is not None:
-        if discrete != "auto" or posterior is not None:
-            raise InfomaxError(
-                wanted="`given` without `discrete` and `posterior`",
-                got="discrete" if discrete != "auto" else "posterior",
-                fix="leave it out; classes are told by strings",
-            )
+        alone(discrete, posterior)
         return conditional(
             estimate, x, y, given, level=level, seed=seed, budget=budget,
             max_dropped=max_dropped, progress=progress,

@@ -8,10 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from infomax._errors import InfomaxError
 from infomax.estimation import inputs
 from infomax.estimation.portfolio import Watch
 from infomax.estimation.result import Estimate
 from infomax.records import Verdict
+
+
+def alone(discrete: str, posterior: object) -> None:
+    """Refuse what `given` does not go with."""
+    if discrete != "auto" or posterior is not None:
+        raise InfomaxError(
+            wanted="`given` without `discrete` and `posterior`",
+            got="discrete" if discrete != "auto" else "posterior",
+            fix="leave it out; classes are told by strings",
+        )
 
 
 def conditional(
@@ -36,8 +47,6 @@ def conditional(
     Source: Cover & Thomas 2006, theorem 2.5.2.
     """
     import pandas as pd
-
-    from infomax._errors import InfomaxError
 
     def frame(data: object, name: str) -> pd.DataFrame:
         parts = inputs.columns(data, name)
