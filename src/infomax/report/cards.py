@@ -59,7 +59,7 @@ def card(view: Node, box: Box, *, used: bool, large: bool, picture: float) -> Ma
         face = sign(view.kind, box.left + 6, box.y - side / 2, side)
         text, line = box.left + side + (15 if large else 11), box.y
     fits = box.right - text - 5
-    font = max(10.5, min(13.5 if large else 12.0, fits / (0.65 * len(view.name))))
+    font = max(10.0, min(13.5 if large else 12.0, fits / (0.65 * len(view.name))))
     name = shorten(view.name, max(3, int(fits / (0.65 * font) + 0.01)))
     style = {"class": "name", "style": f"font-size:{font:.1f}px"}
     made = shorten(view.made, max(3, int(fits / (6.3 if large else 5.6))))

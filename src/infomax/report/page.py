@@ -141,14 +141,14 @@ def drawing_of_views(folder: Folder) -> dict[str, Markup]:
     for i, term in enumerate(terms):
         away = term.weight < 0
         weight = abs(term.weight)
-        factor = ("− " if away else "") + (f"{weight:g} × " if weight != 1 else "")
+        factor = ("− " if away else "") + (f"{weight:.2g} × " if weight != 1 else "")
         amount = words.with_error(term.nats, term.stderr)
         edges.append(
             graph.Edge(
                 ends=tuple(term.between),
                 value=f"{words.SIGN[term.side]} {amount}",
                 below=f"{factor}{term.bound}"
-                + (f", {words.ahead(term)}" if words.ahead(term) else "")
+                + (f", {term.positions} ahead" if words.ahead(term) else "")
                 + (f", given {term.given}" if term.given else "")
                 + (", minimized" if away else ""),
                 color=i % COLORS,
