@@ -1,4 +1,4 @@
-"""`estimate` beside its peers, same samples, one run: nats, wall seconds and peak memory.
+"""`estimate` beside its peers, same samples, one run: nats, seconds and peak memory.
 
     python benchmarks/estimate_peers.py                      # those that are installed
     python benchmarks/estimate_peers.py --only infomax sklearn
@@ -95,15 +95,15 @@ def once(peer: str, problem: str, seed: int) -> None:
     import resource
 
     x, y = problems()[problem].sample(N, seed)  # type: ignore[attr-defined]
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     try:
         nats = PEERS[peer](x, y)
     except ModuleNotFoundError as missing:
         print(json.dumps({"missing": str(missing)}))
         return
-    wall = time.perf_counter() - begun
+    wall, cpu = time.perf_counter() - begun, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"nats": nats, "wall": wall, "peak": peak}))
+    print(json.dumps({"nats": nats, "wall": wall, "cpu": cpu, "peak": peak}))
 
 
 def main() -> None:
@@ -124,7 +124,8 @@ def main() -> None:
         said = f"python {platform.python_version()}, numpy {np.__version__}"
         file.write(f"# {' '.join(['python', *sys.argv])} | {said}\n")
         table = csv.writer(file)
-        table.writerow(["problem", "peer", "truth", "nats", "error", "wall_seconds", "peak_mb"])
+        seconds = ["wall_seconds", "cpu_seconds"]
+        table.writerow(["problem", "peer", "truth", "nats", "error", *seconds, "peak_mb"])
         absent = set()
         for name in given.problems:
             for peer in given.only:
@@ -146,10 +147,9 @@ def main() -> None:
                     continue
                 true = problems()[name].nats  # type: ignore[attr-defined]
                 nats, wall, peak = said_by["nats"], said_by["wall"], said_by["peak"]
-                error = f"{nats - true:.4f}"
-                table.writerow(
-                    [name, peer, f"{true:.4f}", f"{nats:.4f}", error, f"{wall:.1f}", f"{peak:.0f}"]
-                )
+                numbers = [f"{v:.4f}" for v in (true, nats, nats - true)]
+                times = [f"{v:.1f}" for v in (wall, said_by["cpu"])]
+                table.writerow([name, peer, *numbers, *times, f"{peak:.0f}"])
                 file.flush()
                 print(f"{name:16s} {peer:12s} {true:7.3f} {nats:7.3f} {wall:7.1f} s {peak:6.0f} MB")
 
