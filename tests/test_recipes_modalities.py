@@ -47,7 +47,7 @@ def test_a_picture_and_its_caption(manifest, tmp_path):
     eye = "encoders.eye={kind: convnet, width: 8, stages: 2}"
     found = train("clip", tmp_path / "run", f"data.path={manifest}", "data.label=kind", eye)
     (term,) = found.terms
-    assert tuple(term.between) == ("z_seen", "z_read") and np.isfinite(term.nats)
+    assert tuple(term.between) == ("z_seen", "z_words") and np.isfinite(term.nats)
     assert term.nats <= term.ceiling + 1e-5 and found.probes and found.retrieval
 
 
