@@ -99,7 +99,8 @@ class Canonical(LazyModuleMixin, nn.Module):
 
     def forward(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, "n dim"]:
         """Encode a batch."""
-        return self.whitened(value) @ self.weight / self.weight.shape[0] ** 0.5
+        z: Tensor = self.whitened(value) @ self.weight / self.weight.shape[0] ** 0.5
+        return z
 
 
 def whitening(
