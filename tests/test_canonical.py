@@ -44,6 +44,17 @@ def test_whitened_numbers_do_not_correlate_whatever_their_scale_and_mixture():
     assert shrunk.shape[1] == 3 and (spread.diff() <= 0).all() and spread[0] > spread[-1]
 
 
+def test_few_rows_of_many_columns_are_whitened_alike():
+    x = torch.randn(30, 80, generator=generator()).double()
+    mean, whiten = whitening(x, 20, 0.3)
+    z = (x - mean) / x.std(0)
+    values, axes = torch.linalg.eigh(z.T @ z / 30)
+    values, axes = values.flip(0)[:20], axes.flip(1)[:, :20]
+    twin = z @ (axes / (0.7 * values + 0.3 * z.square().sum() / 30 / 30).sqrt())
+    ours = (x - mean) @ whiten.double()
+    torch.testing.assert_close(ours @ ours.T, twin @ twin.T, atol=1e-4, rtol=1e-4)
+
+
 def test_a_column_that_never_changes_says_nothing():
     x = torch.randn(50, 3, generator=generator())
     x[:, 1] = 4.0

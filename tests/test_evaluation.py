@@ -546,3 +546,21 @@ def test_evaluation_on_a_view_with_positions_says_that_their_mean_is_probed(tmp_
     assert any("mean is probed" in note for note in probe.notes)
     assert evaluation.embed is not None
     assert math.isfinite(probe.pca) and math.isnan(probe.cca)
+
+
+def test_cca_of_fewer_rows_than_columns_is_that_of_all_columns():
+    """Directions that no row has take no part: the thin form equals whitening by all of S."""
+    draw = np.random.default_rng(0)
+    latent = draw.normal(size=(40, 4))
+    x, y = (latent @ draw.normal(size=(4, d)) + draw.normal(size=(40, d)) for d in (90, 60))
+    cca = fit_cca(x, y, ridge=0.1)
+    whole = []
+    for side in (x, y):
+        z = (side - side.mean(0)) / side.std(0)
+        values, vectors = np.linalg.eigh(0.9 * z.T @ z / 40 + 0.1 * np.eye(z.shape[1]))
+        whole.append(z @ (vectors / np.sqrt(values)) @ vectors.T)
+    twin = np.linalg.svd(0.9 * whole[0].T @ whole[1] / 40, compute_uv=False)
+    np.testing.assert_allclose(cca.correlations[:30], twin[:30], atol=1e-8)
+    p, q = cca.project(x, y)
+    np.testing.assert_allclose(p @ q.T, whole[0] @ (0.9 * whole[0].T @ whole[1] / 40) @ whole[1].T,
+                               atol=1e-6)  # fmt: skip

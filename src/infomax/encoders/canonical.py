@@ -99,7 +99,8 @@ class Canonical(LazyModuleMixin, nn.Module):
 
     def forward(self, value: Float[Tensor, " n *signal"]) -> Float[Tensor, "n dim"]:
         """Encode a batch."""
-        return self.whitened(value) @ self.weight / self.weight.shape[0] ** 0.5
+        z: Tensor = self.whitened(value) @ self.weight / self.weight.shape[0] ** 0.5
+        return z
 
 
 def whitening(
@@ -120,11 +121,16 @@ def whitening(
     """
     mean, std = x.mean(0), x.std(0)
     scale = torch.where(std > 1e-6 * mean.abs().clamp_min(1e-6), 1 / std, 0.0)
-    _, singular, axes = torch.linalg.svd((x - mean) * scale, full_matrices=False)
-    variance = singular.square() / len(x)
-    kept = (singular > 1e-5 * singular[0]).nonzero()[:most, 0]
+    z = ((x - mean) * scale).double()
+    wide = len(z) < z.shape[1]
+    variance, axes = torch.linalg.eigh((z @ z.T if wide else z.T @ z) / len(z))
+    variance, axes = variance.flip(0).clamp_min(0), axes.flip(1)
+    kept = (variance > 1e-10 * variance[0]).nonzero()[:most, 0]
     shrunk = (1 - ridge) * variance[kept] + ridge * variance.mean()
-    return mean, scale[:, None] * axes[kept].T / shrunk.clamp_min(1e-12).sqrt()
+    axes = axes[:, kept]
+    if wide:  # of rows: brought to columns
+        axes = z.T @ axes / (len(z) * variance[kept]).sqrt()
+    return mean, scale[:, None] * (axes / shrunk.sqrt()).float()
 
 
 def directions(

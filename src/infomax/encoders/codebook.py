@@ -132,7 +132,9 @@ class Codebook(nn.Module):
     def _sequence(self, value: Tensor) -> Float[Tensor, "n features"]:
         steps, real = self._steps(value)
         steps = masked(self.scale(steps), real)
-        near = self._near(self._runs(steps, real))
+        there = _real(steps, real)
+        near = steps.new_zeros(*steps.shape[:2], len(self.centers))
+        near[there] = self._near(self._runs(steps, real)[there])
         parts = [_parts(steps.shape[1], real, grid) for grid in sorted({1, self.grid})]
         mean = steps.sum(1) / real.clamp_min(1)[:, None]
         spread = masked((steps - mean[:, None]).square(), real).sum(1) / real.clamp_min(1)[:, None]
@@ -144,7 +146,7 @@ class Codebook(nn.Module):
         flat = self._white(patches.flatten(0, -2))
         far = torch.cdist(flat, self.centers)
         near = (far.mean(1, keepdim=True) - far).clamp_min(0)
-        return near.reshape(*patches.shape[:-1], -1)
+        return near.reshape(*patches.shape[:-1], len(self.centers))
 
     def _white(self, patches: Float[Tensor, "m d"]) -> Float[Tensor, "m e"]:
         return (patches - self.mean) @ self.whiten

@@ -61,6 +61,8 @@ class CCA:
 def fit_cca(x: Float[np.ndarray, "n dx"], y: Float[np.ndarray, "n dy"], ridge: float = 1e-2) -> CCA:
     """Fit by two eigendecompositions and one SVD, on standardized columns.
 
+    Of fewer rows than columns only what the rows span takes part, and costs.
+
     Raises:
         InfomaxError: fewer than three pairs, or rows that are not paired.
 
@@ -81,10 +83,14 @@ def fit_cca(x: Float[np.ndarray, "n dx"], y: Float[np.ndarray, "n dy"], ridge: f
         varies = std > 1e-8 * np.abs(side).max(0)  # beside its own size: columns have their units
         scale = np.where(varies, std, np.inf)
         z = (side - mean) / scale
-        covariance = (1 - ridge) * (z.T @ z) / len(z) + ridge * np.eye(z.shape[1])
-        values, vectors = np.linalg.eigh(covariance)
-        good = values > 1e-10 * values[-1]
-        whiten = (vectors[:, good] / np.sqrt(values[good])) @ vectors[:, good].T
+        if len(z) < z.shape[1]:
+            _, singular, axes = np.linalg.svd(z, full_matrices=False)
+            values, vectors = singular**2 / len(z), axes.T
+        else:
+            values, vectors = np.linalg.eigh(z.T @ z / len(z))
+        values = (1 - ridge) * values.clip(0) + ridge
+        good = values > 1e-10 * values.max()
+        whiten = vectors[:, good] / np.sqrt(values[good])
         sides.append((mean, whiten / scale[:, None], z @ whiten))
     (mx, wx, zx), (my, wy, zy) = sides
     u, correlations, v = np.linalg.svd((1 - ridge) * zx.T @ zy / len(zx), full_matrices=False)
