@@ -595,6 +595,17 @@ def test_a_flexible_winner_reaches_as_high_as_more_rows_would_bring():
     assert high(flexible=True, drop=0.0, second=2.0) == pytest.approx(steady - held.dv + 2.0)
 
 
+def test_a_partition_that_has_moved_since_validation_does_not_blow_up_the_doubt():
+    problem = truth.correlated(2, 2, nats=1.0)
+    rows = tuple(map(torch.as_tensor, problem.sample(3000, 2)))
+    winner, other = (Record(Candidate(name, lambda part: Known(problem))) for name in "ab")
+    for record, centre in ((winner, -9.0), (other, 0.0)):
+        record.validation = [hold(Known(problem), *rows)]
+        record.test = record.train = [hold(Known(problem), *rows, centre)]
+    assert bounded(winner.test).nats < -1000 < bounded(other.test).nats
+    assert point(winner, [winner, other], bounded(other.test), 0.95)[2] < 1.2
+
+
 @pytest.mark.parametrize(("dim", "n", "nats"), [(20, 100, 2.0), (20, 300, 2.0), (5, 300, 1.0)])
 def test_intervals_hold_the_truth_where_columns_are_many_for_the_rows(dim, n, nats):
     problem = truth.correlated(dim, dim, nats=nats)

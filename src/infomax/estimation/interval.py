@@ -41,7 +41,7 @@ def point(
         second: nats that an estimator outside the race gives, if there is one.
     """
     held, fitted = _dv(best.test), _dv(best.train)
-    spread = _stderr([fold.terms for fold in best.test])
+    spread = _stderr([_dv_terms(fold) for fold in best.test])
     if not bound.resolved:
         pairs = sum(fold.effective for fold in best.test)
         spread = math.hypot(_stderr([fold.positive for fold in best.test]), pairs**-0.5)
@@ -76,9 +76,14 @@ def _ahead(other: Record, best: Record) -> tuple[float, float]:
     more = []
     for a, b in pairs:
         rows = min(len(a.positive), len(b.positive))
-        ours, theirs = (h.nce[:rows] if steady else h.terms[:rows] for h in (b, a))
+        ours, theirs = ((h.nce if steady else _dv_terms(h))[:rows] for h in (b, a))
         more.append(theirs - ours)
     return float(torch.cat(more).mean()), _stderr(more)
+
+
+def _dv_terms(held: Held) -> Tensor:
+    """Terms whose mean is Donsker-Varadhan: unlike NWJ's, no partition can blow them up."""
+    return held.positive - held.log_partition - 2 * (held.mass / max(held.partition, 1e-300) - 1)
 
 
 def _shortfall(best: Record, correction: float) -> float:
