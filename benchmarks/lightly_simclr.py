@@ -76,7 +76,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clock", default="perf_counter")
     asked = parser.parse_args()
+    now = getattr(time, asked.clock)
     torch.set_num_threads(asked.threads)
     torch.manual_seed(asked.seed)
     loader = DataLoader(
@@ -96,13 +98,13 @@ def main():
     optimizer = torch.optim.AdamW(parameters, lr=asked.lr, weight_decay=1e-4, fused=True)
     total = asked.steps + 2 if asked.steps else len(loader) * asked.epochs
     warmup = min(WARMUP, total // 10)
-    step, started = 0, time.perf_counter()
+    step, started = 0, now()
     for _ in range(math.ceil(total / len(loader))):
         for views in loader:
             if step == total:
                 break
             if asked.steps and step == 2:  # the first two are start-up
-                started = time.perf_counter()
+                started = now()
             rise = (step + 1) / warmup if step < warmup else None
             fall = 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
             for group in optimizer.param_groups:
@@ -115,7 +117,7 @@ def main():
             step += 1
             if step % 20 == 0:
                 print(f"step {step}/{total} loss {loss.item():.3f}", flush=True)
-    seconds = time.perf_counter() - started
+    seconds = now() - started
     np.savez(asked.out, **{name: value.numpy() for name, value in conv.state_dict().items()})
     print(seconds)
 
