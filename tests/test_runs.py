@@ -224,7 +224,7 @@ HALVES = "maximize.0={between: [z_top, z_bottom], bound: barber_agakov}"
         (["train", "mnist-halves", "--set", "train.epoch=3"], "train.epoch"),
         (["train", "mnist-halves", "--data", "nonsense"], "mnist5k"),
         (["train", "mnist-halves", "--data", "fashion-mnist:nowhere"], "nowhere"),
-        (["train", "mnist-halves", "--set", "train.batch=100000"], "train.batch"),
+        (["train", "mnist-halves", "--set", "train.batch=1"], "train.batch"),
         (["train", "mnist-halves", "--set", "train.epochs=[1"], "[1"),
         (["train", "mnist-halves", "--set", "maximize.0.bound={kind: smile, clip: abc}"], "clip"),
         (["train", "mnist-halves", "--set", HALVES], "posterior"),

@@ -14,6 +14,7 @@ from infomax.data import Contexts, encode_texts
 from infomax.data.columns import MemoryColumn
 from infomax.evaluation import mapped, specimens
 from infomax.evaluation.mapped import mapped as map_of
+from infomax.evaluation.specimens import spectrogram
 from infomax.slices import Channels, Half, Patches, Window
 from infomax.views import Context
 
@@ -157,3 +158,10 @@ def test_all_that_a_page_may_hold_is_less_than_ten_megabytes():
     from infomax.report import atlas
 
     assert neighbours.BYTES + mapped.BYTES + max(atlas.SHEET_BYTES, atlas.PNG_BYTES) < 9.5e6
+
+
+@pytest.mark.parametrize("rate", [100, 1000, 8000, 192_000])
+@pytest.mark.parametrize("samples", [1, 3000])
+def test_a_spectrogram_is_drawn_at_any_rate(rate, samples):
+    wave = np.random.default_rng(0).normal(size=samples).astype(np.float32)
+    assert spectrogram(wave, rate).startswith(b"\x89PNG")

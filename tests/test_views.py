@@ -158,7 +158,10 @@ def test_a_recording_may_fall_short_of_a_window_by_a_hundredth():
     sounds[1, 792:] = 0
     sounds[2, 791:] = 0
     assert Window(0, 800).reached(sounds).tolist() == [True, True, False]
-    assert Window(0, 800).reached(torch.zeros(2, 1000, 3)).all()  # series are not padded
+    series = torch.ones(2, 1000, 3)
+    series[1, 700:] = 0  # padding
+    assert Window(700, 50).reached(series).tolist() == [True, False]
+    assert Window(650, 100).reached(series).all()  # one that is not over before the window
 
 
 def test_views_of_what_nobody_lacks_are_not_masked():

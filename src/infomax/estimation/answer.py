@@ -25,6 +25,8 @@ from infomax.estimation.splits import MANY, split
 from infomax.posteriors import Density
 from infomax.records import Verdict
 
+CROWDED = 3
+"""Training rows for each column under which a value is said to be low."""
 THOROUGH = 60.0
 """Seconds of budget from which the slow candidates are tried too."""
 
@@ -130,6 +132,11 @@ def _portfolio(
         list_of = continuous(a.rows.shape[1], b.rows.shape[1], rows, thorough=thorough)
         if rows < FEWEST:
             notes.append(f"{rows} training rows: too few for networks, so none was tried.")
+        if rows < CROWDED * (a.rows.shape[1] + b.rows.shape[1]):
+            notes.append(
+                f"Fewer than {CROWDED} training rows a column: every model is shrunk towards no "
+                "dependence, so the value is low, and the interval may end below the truth."
+            )
     folds = Portfolio(a.rows, b.rows, cut, seed=seed, deadline=deadline, watch=watch)
     best, records, torn = folds.run(list_of)
     if folds.skipped:

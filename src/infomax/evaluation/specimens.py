@@ -27,6 +27,8 @@ SIDE, LETTERS, SECONDS = 128, 120, 10
 BARS, LINES, POINTS = 40, 4, 120
 """Numbers of a vector, and of a series its channels and the steps of each."""
 BANDS, FRAMES, FRAME = 40, 160, 0.032
+TELLING = 256
+"""Samples that a frame needs to tell the bands apart, however slow the rate."""
 DARKEST = 9.0
 """Log power below the loudest place of a sound that is still drawn."""
 
@@ -133,8 +135,9 @@ def spectrogram(wave: Float[np.ndarray, " samples"], rate: int) -> bytes:
 
     heard = np.flatnonzero(wave)
     wave = wave[: heard[-1] + 1] if len(heard) else wave[:1]
-    hop = min(FRAME, max(FRAME / 4, len(wave) / rate / FRAMES))
-    logs = Spectrogram(rate, BANDS, hop, FRAME)(torch.from_numpy(wave)[None])[0].numpy()
+    frame = max(FRAME, TELLING / rate)
+    hop = min(frame, max(frame / 4, len(wave) / rate / FRAMES))
+    logs = Spectrogram(rate, BANDS, hop, frame)(torch.from_numpy(wave)[None])[0].numpy()
     shares = np.clip(1 + (logs - logs.max()) / DARKEST, 0, 1).T[::-1]
     colours = colormaps["magma"](shares)[..., :3].transpose(2, 0, 1)
     return png(colours, 2 * FRAMES)[0]
