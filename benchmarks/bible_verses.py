@@ -109,17 +109,21 @@ def main() -> None:
     parser.add_argument("--transformer", action="store_true", help="bag and transformer instead")
     asked = parser.parse_args()
     table = asked.data / "verses.parquet"
-    rows: list[dict[str, object]] = []
     if asked.transformer:
-        rows = readers(table)
-    for one, other in [] if asked.transformer else PAIRS:
+        keep("bible_verses_transformer", " --transformer", readers(table))
+        return
+    rows: list[dict[str, object]] = []
+    for one, other in PAIRS:
         rows += [*trained(table, one, other, [])[0], by_letters(table, one, other)]
+        keep("bible_verses", "", rows)
+
+
+def keep(name: str, words: str, rows: list[dict[str, object]]) -> None:
+    """Print what was found so far, and write it."""
     for row in rows:
-        print({k: v for k, v in row.items() if k in SHOWN})
-    name = "bible_verses_transformer" if asked.transformer else "bible_verses"
+        print({k: v for k, v in row.items() if k in SHOWN}, flush=True)
     out = {
-        "command": "python benchmarks/bible_verses.py DATA_FOLDER"
-        + " --transformer" * asked.transformer,
+        "command": f"python benchmarks/bible_verses.py DATA_FOLDER{words}",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "threads": torch.get_num_threads(),
         "recipe": "text-pairs, as shipped but for settings, seed 0",
