@@ -172,13 +172,14 @@ def main() -> None:
 
 
 def print_table() -> None:
-    """Means over seeds of recall@10, largest and smallest seed in brackets, for docs."""
+    """Means over seeds of recall@10, of several seeds the lowest and highest beside it."""
     kept = pd.read_csv(RESULTS, comment="#")
     print("| stamps | from | to | all pairs | one pair | linear CCA | chance |")
     print("|---|---|---|---|---|---|---|")
     for (stamps, a, b), rows in kept.groupby(["stamps", "from", "to"], sort=False):
         by = rows.groupby("edges")["recall@10"].agg(["mean", "min", "max"]).round(2)
-        told = ["{:.2f} ({:.2f} to {:.2f})".format(*by.loc[edges]) for edges in ("all", "pair")]
+        form = "{:.2f} ({:.2f} to {:.2f})" if kept.seed.nunique() > 1 else "{:.2f}"
+        told = [form.format(*by.loc[edges]) for edges in ("all", "pair")]
         others = [f"{rows[column].mean():.2f}" for column in ("cca@10", "chance@10")]
         print("|", " | ".join([stamps, a, b, *told, *others]), "|")
 
