@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count, Share
 from infomax.encoders.standard import first
 
 
@@ -49,7 +50,7 @@ class Canonical(LazyModuleMixin, nn.Module):
     whiten: Float[Tensor, "d k"]
     weight: nn.UninitializedParameter
 
-    def __init__(self, *, dim: int = 64, most: int = 256, ridge: float = 0.8) -> None:
+    def __init__(self, *, dim: Count = 64, most: Count = 256, ridge: Share = 0.8) -> None:
         super().__init__()
         if not 0 <= ridge <= 1 or dim < 1 or most < 1:
             raise InfomaxError(

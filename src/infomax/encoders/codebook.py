@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infomax._errors import InfomaxError
+from infomax._ranges import Count, Positive
 from infomax.encoders.canonical import whitening
 from infomax.encoders.conv import GridPool
-from infomax.encoders.sequence import masked
+from infomax.encoders.sequence import masked, real_steps
 from infomax.encoders.sound import CHUNK, Spectrogram, is_sound
 from infomax.encoders.standard import Standardize, first
 from infomax.slices import lengths
@@ -65,13 +66,13 @@ class Codebook(nn.Module):
     def __init__(
         self,
         *,
-        codes: int = 200,
-        patch: int = 6,
-        grid: int = 2,
-        rate: int | None = None,
-        mels: int = 40,
-        hop: float = 0.02,
-        frame: float = 0.03,
+        codes: Count = 200,
+        patch: Count = 6,
+        grid: Count = 2,
+        rate: Count | None = None,
+        mels: Count = 40,
+        hop: Positive = 0.02,
+        frame: Positive = 0.03,
     ) -> None:
         super().__init__()
         if min(codes, patch, grid) < 1 or codes < 2:
@@ -95,7 +96,7 @@ class Codebook(nn.Module):
         kept = [batch.float() for batch in first(batches)]
         if self.spectrogram is not None or (kept and kept[0].ndim == 3):
             steps = [self._steps(batch) for batch in kept]
-            self.scale.start(value[_real(value, real)] for value, real in steps)
+            self.scale.start(value[real_steps(value, real)] for value, real in steps)
         patches = torch.cat([self._some(batch, PATCHES // len(kept) + 1) for batch in kept])
         if len(patches) < self.codes:
             raise InfomaxError(
@@ -132,7 +133,7 @@ class Codebook(nn.Module):
     def _sequence(self, value: Tensor) -> Float[Tensor, "n features"]:
         steps, real = self._steps(value)
         steps = masked(self.scale(steps), real)
-        there = _real(steps, real)
+        there = real_steps(steps, real)
         near = steps.new_zeros(*steps.shape[:2], len(self.centers))
         near[there] = self._near(self._runs(steps, real)[there])
         parts = [_parts(steps.shape[1], real, grid) for grid in sorted({1, self.grid})]
@@ -188,13 +189,8 @@ class Codebook(nn.Module):
             patches = patches[patches.std(1) > 0]  # blank paper is no code
         else:
             steps, real = self._steps(batch)
-            patches = self._runs(masked(self.scale(steps), real), real)[_real(steps, real)]
+            patches = self._runs(masked(self.scale(steps), real), real)[real_steps(steps, real)]
         return patches[torch.randperm(len(patches), device=patches.device)[:most]]
-
-
-def _real(steps: Tensor, real: Tensor) -> Tensor:
-    """True for the steps that are not padding."""
-    return torch.arange(steps.shape[1], device=steps.device) < real[:, None]
 
 
 def _parts(steps: int, real: Int[Tensor, " n"], grid: int) -> Float[Tensor, "n grid t"]:

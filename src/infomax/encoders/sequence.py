@@ -25,8 +25,12 @@ from infomax.slices import lengths
 
 def masked(value: Float[Tensor, "n t d"], real: Int[Tensor, " n"]) -> Float[Tensor, "n t d"]:
     """Set the steps after the first ``real`` of each context to zero."""
-    steps = torch.arange(value.shape[1], device=value.device)
-    return value * (steps < real[:, None])[:, :, None]
+    return value * real_steps(value, real)[:, :, None]
+
+
+def real_steps(value: Float[Tensor, "n t d"], real: Int[Tensor, " n"]) -> Bool[Tensor, "n t"]:
+    """Which steps of each context are before its padding: its first ``real``."""
+    return torch.arange(value.shape[1], device=value.device) < real[:, None]
 
 
 class Stage(nn.Module):
@@ -168,12 +172,9 @@ class Series(Pyramid):
 
     def start(self, batches: Iterable[Float[Tensor, "n t c"]]) -> None:
         """Take the statistics of each channel over training series, padding left out."""
-        self.scale.start(batch.float()[real_steps(batch)] for batch in first(batches))
-
-
-def real_steps(value: Float[Tensor, "n t d"]) -> Bool[Tensor, "n t"]:
-    """Which steps of each context are before its padding."""
-    return torch.arange(value.shape[1], device=value.device) < lengths(value)[:, None]
+        self.scale.start(
+            batch.float()[real_steps(batch, lengths(batch))] for batch in first(batches)
+        )
 
 
 def at_least_one(count: int, what: str = "stage") -> None:
