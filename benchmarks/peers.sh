@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 "${PYTHON:-python3}" -m venv .venv-peers
 .venv-peers/bin/python -m pip install --quiet --upgrade pip
 .venv-peers/bin/python -m pip install --quiet \
-    torch==2.14.1 torchvision==0.29.1 lightly open_clip_torch jaxtyping \
+    torch==2.14.1 torchvision==0.29.1 lightly open_clip_torch jaxtyping pydantic \
     torch-mist pandas infomeasure scikit-learn beartype
-.venv-peers/bin/python -c 'import lightly.loss, open_clip, torch; print("peers ready, torch", torch.__version__)'
+PYTHONPATH=src .venv-peers/bin/python -c 'import lightly.loss, open_clip, torch, infomax.encoders; print("peers ready, torch", torch.__version__)'

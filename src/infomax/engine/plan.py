@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
 
 from infomax import distributed
 from infomax._errors import InfomaxError
@@ -19,9 +20,11 @@ EPOCHS, STEPS = 20, 400
 """At least so many of both where `train.epochs` says nothing: 20 epochs of few contexts are few."""
 HELD = 1024
 """Contexts of a process whose graph is held at once; more are encoded twice (gradient caching)."""
-ON_CPU, ON_GPU = 128, 1024
+ON_CPU, ON_GPU, LARGEST = 128, 1024, 512
 """Contexts in a chunk unless `train.chunk` says: as fast as whole batches, and random draws do not
-depend on the number of processes."""
+depend on the number of processes. On a processor up to `LARGEST` where encoders are large."""
+PARAMETERS = 16_384
+"""Parameters for a context in a chunk: each chunk adds to the gradients of all of them."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ def plan(model: nn.Module, train: TrainSpec, device: torch.device) -> Plan:
             fix="start fewer, or set train.batch higher",
         )
     auto = ON_CPU if device.type == "cpu" else ON_GPU
+    parameters = sum(p.numel() for p in model.parameters() if not is_lazy(p))
+    while auto < LARGEST and auto * PARAMETERS < parameters:
+        auto *= 2
     normalized = _batch_norms(model)
     whole = processes == 1 and train.batch <= HELD and bool(normalized)
     chunk = train.chunk or (train.batch if whole else auto)

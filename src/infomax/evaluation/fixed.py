@@ -93,16 +93,17 @@ def fixed(view: View, contexts: Contexts, splits: tuple[str, ...]) -> dict[str, 
     kind = contexts.signals[view.signal].kind
     out = {}
     for split in splits:
-        parts = []
+        parts, present = [], []
         torch.manual_seed(0)
         for batch in contexts.batches(split, CHUNK, seed=None):
             values = evaluate([source], batch.signals, batch.present)
-            features = _summed_up(kind, values.tensors[source])
-            there = values.present.get(source)
-            if there is not None:
-                features[~there.numpy()] = np.nan
-            parts.append(features)
-        out[split] = np.concatenate(parts)
+            value = values.tensors[source]
+            parts.append(_summed_up(kind, value))
+            present.append(values.present.get(source, torch.ones(len(value), dtype=torch.bool)))
+        # a word of many texts is cut to letters once
+        words = [text for part in parts for text in part] if isinstance(parts[0], list) else None
+        out[split] = np.concatenate(parts) if words is None else letters(words)
+        out[split][~torch.cat(present).numpy()] = np.nan
     wide = next(iter(out.values())).shape[1]
     # letters are counts of which any may matter little: they are always reduced
     if "train" in out and (wide > WIDE or kind == "text"):
@@ -119,11 +120,12 @@ def described(kind: str, width: int) -> list[str]:
     return [f"raw: {REDUCED} principal components"] if width > WIDE else []
 
 
-def _summed_up(kind: str, value: Tensor) -> np.ndarray:
+def _summed_up(kind: str, value: Tensor) -> np.ndarray | list[str]:
+    """A batch of vectors; of texts, the texts."""
     if kind == "sound" and value.ndim == 2:
         return spectrum(value.float()).numpy()
     if kind == "text" and value.ndim == 2:
-        return letters(strings(value))
+        return strings(value)
     return value.flatten(1).float().numpy().copy()
 
 

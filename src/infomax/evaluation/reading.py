@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from infomax.data import SPLITS
 
@@ -102,31 +102,30 @@ def components(
 class _Probes(nn.Module):
     """A linear and a two-layer probe of every factor; both begin at the classes' frequencies."""
 
-    def __init__(self, inputs: int, sizes: list[int], frequencies: list[Tensor]) -> None:
+    def __init__(self, inputs: int, frequencies: list[Tensor]) -> None:
         super().__init__()
-        self.sizes = sizes
-        self.linear = nn.Linear(inputs, sum(sizes))
+        # neighbours of as many classes go together: a few wide operations, not many small ones
+        self.runs = [(k, len(list(run))) for k, run in groupby(map(len, frequencies))]
+        outputs = sum(k * factors for k, factors in self.runs)
+        self.linear = nn.Linear(inputs, outputs)
         self.hidden = nn.Sequential(
             nn.Linear(inputs, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU()
         )
-        self.top = nn.Linear(HIDDEN, sum(sizes))
+        self.top = nn.Linear(HIDDEN, outputs)
         with torch.no_grad():
             for head in (self.linear, self.top):
                 head.weight.zero_()
                 head.bias.copy_(torch.cat(frequencies).log())
 
-    def forward(self, x: Tensor, y: Int[Tensor, "n f"]) -> Float[Tensor, "2 f n"]:
-        """Log-probability of the true class, by probe and factor; NaN where there is none."""
-        out = []
-        for logits in (self.linear(x), self.top(self.hidden(x))):
-            parts = zip(logits.split(self.sizes, 1), y.unbind(1), strict=True)
-            out.append(torch.stack([_log_prob(part, true) for part, true in parts]))
-        return torch.stack(out)
-
-
-def _log_prob(logits: Tensor, true: Tensor) -> Tensor:
-    found = -F.cross_entropy(logits, true.clamp_min(0), reduction="none")
-    return torch.where(true >= 0, found, torch.zeros_like(found))
+    def forward(self, x: Tensor, y: Int[Tensor, "n f"]) -> Float[Tensor, "2 n f"]:
+        """Log-probability of the true class, by probe and factor; 0 where there is none."""
+        logits = torch.stack([self.linear(x), self.top(self.hidden(x))])
+        widths, counts = [k * f for k, f in self.runs], [f for _, f in self.runs]
+        parts = zip(self.runs, logits.split_with_sizes(widths, 2), strict=True)
+        log_q = [part.reshape(2, len(x), f, k).log_softmax(3) for (k, f), part in parts]
+        true = y.clamp_min(0).expand(2, -1, -1).split_with_sizes(counts, 2)
+        own = [q.gather(3, t[..., None])[..., 0] for q, t in zip(log_q, true, strict=True)]
+        return torch.cat(own, 2) * (y >= 0)
 
 
 def read(
@@ -153,38 +152,37 @@ def read(
         True
     """
     x = components(features)
-    names = list(factors)
-    sizes = [1 + max(int(factors[n][s].max(initial=0)) for s in SPLITS) for n in names]
+    size = {n: 1 + max(int(f[s].max(initial=0)) for s in SPLITS) for n, f in factors.items()}
+    names = sorted(factors, key=size.__getitem__)
     y = {s: torch.from_numpy(np.stack([factors[n][s] for n in names], 1)).long() for s in SPLITS}
-    counts = [
-        torch.from_numpy(_counts(factors[n]["train"], k)) for n, k in zip(names, sizes, strict=True)
-    ]
+    counts = [torch.from_numpy(_counts(factors[n]["train"], size[n])) for n in names]
     frequencies = [((c + 0.5) / (c + 0.5).sum()).float() for c in counts]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        probes = _Probes(x["train"].shape[1], sizes, frequencies)
+        probes = _Probes(x["train"].shape[1], frequencies)
         best = torch.full((len(names),), -torch.inf)
-        kept = {split: torch.zeros(len(names), len(x[split])) for split in SPLITS[1:]}
+        kept = {split: torch.zeros(len(x[split]), len(names)) for split in SPLITS[1:]}
         for _ in _epochs(probes, x["train"], y["train"]):
             with torch.no_grad():
                 held = probes(x["validation"], y["validation"])
-                value, which = held.sum(2).max(0)
+                value, which = held.sum(1).max(0)
                 better = value > best
                 if bool(better.any()):
                     found = probes(x["test"], y["test"])
-                    index = which[better], torch.nonzero(better)[:, 0]
-                    kept["validation"][better] = held[index]
-                    kept["test"][better] = found[index]
+                    index = which[better], slice(None), torch.nonzero(better)[:, 0]
+                    kept["validation"][:, better] = held[index].mT
+                    kept["test"][:, better] = found[index].mT
             best = torch.maximum(best, value)
-    return {
+    readings = {
         name: _reading(
-            kept["validation"][i].double().numpy(),
-            kept["test"][i].double().numpy(),
+            kept["validation"][:, i].double().numpy(),
+            kept["test"][:, i].double().numpy(),
             factors[name],
             frequencies[i].double().numpy(),
         )
         for i, name in enumerate(names)
     }
+    return {name: readings[name] for name in factors}
 
 
 def _reading(
@@ -228,7 +226,7 @@ def _epochs(probes: _Probes, x: Tensor, y: Tensor) -> Iterator[int]:
     for epoch in range(1, epochs + 1):
         order = torch.randperm(len(x))
         for part in order.tensor_split(batches):
-            loss = -probes(x[part], y[part]).mean(2).sum()
+            loss = -probes(x[part], y[part]).mean(1).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
