@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from infomax import bounds
@@ -15,10 +14,12 @@ from infomax.critics import GaussianStarted, Separable
 from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import BROADEST, FlowRatio
+from infomax.estimation.learned import Schedule, learn
 from infomax.estimation.mixture import WIDEST, MixtureRatio
 from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import Scale
-from infomax.estimation.warped import Learned, Schedule, Warped
+from infomax.estimation.splits import Part
+from infomax.estimation.warped import Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
 STARTS = ("copula-gauss", "gauss", "warped-dv-rank")
@@ -28,25 +29,13 @@ FEWEST = 800
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a candidate may look at: training rows, and validation rows to stop by."""
-
-    x: Float[Tensor, "n dx"]
-    y: Float[Tensor, "n dy"]
-    x_validation: Float[Tensor, "v dx"]
-    y_validation: Float[Tensor, "v dy"]
-    seed: int
-    until: float = math.inf
-
-
-@dataclass(frozen=True)
 class Candidate:
     """One way to get a log-ratio; its place in the list is its complexity."""
 
     method: str
-    fit: Callable[[Part], Ratio]
+    fit: Callable[[Sequence[Part]], Sequence[Ratio]]  # a model for each part
     dear: bool = False  # runs the other folds only if it wins the first
-    stops: bool = False  # heeds `Part.until`
+    stops: bool = False  # heeds `Part.seconds`
     flexible: bool = False  # approximates any dependence, so it falls short of most
     entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
     other_scale: bool = False  # a network tried before, on the second scale
@@ -62,11 +51,11 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
         thorough: also the slow ones (flows, joint network, InfoNCE), for a long budget.
     """
     found = [
-        Candidate("copula-gauss", lambda p: GaussianRatio("rank", p.x, p.y)),
-        Candidate("gauss", lambda p: GaussianRatio("standard", p.x, p.y)),
+        Candidate("copula-gauss", each(lambda p: GaussianRatio("rank", p.x, p.y))),
+        Candidate("gauss", each(lambda p: GaussianRatio("standard", p.x, p.y))),
     ]
     if rows >= 10 * (dx + dy):
-        found.append(Candidate("copula-student", lambda p: StudentRatio(p.x, p.y)))
+        found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
     if dx + dy <= WIDEST:
         sizes = (4, 32) if dx + dy > 2 else (4, 16, 64)
         found += [_mixture(c) for c in sizes if rows >= 25 * c * (dx + dy) ** 0.5]
@@ -81,19 +70,26 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
 def discrete(*, x: bool, y: bool) -> list[Candidate]:
     """Candidates where x, y or both are class numbers (one column of them)."""
     if x and y:
-        return [Candidate("table", lambda p: TableRatio(p.x, p.y))]
+        return [Candidate("table", each(lambda p: TableRatio(p.x, p.y)))]
     return [
-        Candidate("classes-logistic", lambda p: LogisticRatio(p.x, p.y, of_x=x)),
+        Candidate("classes-logistic", each(lambda p: LogisticRatio(p.x, p.y, of_x=x))),
         Candidate(
-            "classes-boosted", lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed), flexible=True
+            "classes-boosted",
+            each(lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed)),
+            flexible=True,
         ),
     ]
+
+
+def each(fit: Callable[[Part], Ratio]) -> Callable[[Sequence[Part]], Sequence[Ratio]]:
+    """Fit the parts one after the other, in a share of their time each."""
+    return lambda parts: [fit(replace(p, seconds=p.seconds / len(parts))) for p in parts]
 
 
 def _mixture(components: int) -> Candidate:
     return Candidate(
         f"copula-mixture-{components}",
-        lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed),
+        each(lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed)),
         dear=components > 4,
         flexible=True,
     )
@@ -106,18 +102,7 @@ def _learned(
     schedule: Schedule,
     block: int = 1500,
 ) -> Candidate:
-    def fit(p: Part) -> Ratio:
-        return Learned(
-            kind,
-            build,
-            schedule,
-            (p.x, p.y),
-            (p.x_validation, p.y_validation),
-            seed=p.seed,
-            until=p.until,
-            block=block,
-        )
-
+    fit = partial(learn, kind, build, schedule, block=block)
     return Candidate(method, fit, dear=True, stops=True, flexible=True)
 
 
@@ -129,8 +114,10 @@ def _warped(kind: Scale) -> Candidate:
 def _flow(kind: Scale) -> Candidate:
     return Candidate(
         f"flow-{kind}",
-        lambda p: FlowRatio(
-            kind, (p.x, p.y), (p.x_validation, p.y_validation), seed=p.seed, until=p.until
+        each(
+            lambda p: FlowRatio(
+                kind, (p.x, p.y), (p.x_validation, p.y_validation), seed=p.seed, seconds=p.seconds
+            )
         ),
         dear=True,
         stops=True,

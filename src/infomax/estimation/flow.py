@@ -11,6 +11,7 @@ entropies: an estimate, on neither side, reported beside it and never chosen.
 from __future__ import annotations
 
 import math
+import time
 
 import torch
 from jaxtyping import Float
@@ -35,7 +36,7 @@ class FlowRatio(Ratio):
         train: training rows (x, y).
         validation: rows that choose the state (x, y).
         seed: of batches and weights; the caller's random state is left as it was.
-        until: `time.perf_counter()` after which to stop.
+        seconds: after which to stop.
         steps: steps of AdamW.
 
     Source: Butakov et al. 2024, Mutual information estimation via normalizing flows
@@ -55,9 +56,10 @@ class FlowRatio(Ratio):
         validation: tuple[Tensor, Tensor],
         *,
         seed: int,
-        until: float = math.inf,
+        seconds: float = math.inf,
         steps: int = 400,
     ) -> None:
+        until = time.perf_counter() + seconds
         self.scaling = scaling(kind, *train)
         x, y = self._scaled(*train)
         with torch.random.fork_rng(devices=[]):

@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from infomax.estimation.candidates import Candidate, Part
+from infomax.estimation.candidates import Candidate
 from infomax.estimation.choice import Record, behind, choose, spared
+from infomax.estimation.learned import Learned
 from infomax.estimation.ratio import hold
-from infomax.estimation.splits import Split
-from infomax.estimation.warped import Learned
+from infomax.estimation.splits import Part, Split
 
 Watch = Callable[[int, int, str], None]
 GLANCE = 15_000
@@ -69,17 +69,15 @@ class Portfolio:
             if r is first or not (r.candidate.dear or behind(r, first))
         ]  # fmt: skip
         self.total = self.done + (folds - 1) * len(rivals) + 2
-        for fold in range(1, folds):
-            for record in rivals:
-                share = (self._left() - self._closing(first, fold)) / (folds - fold + 1)
-                cost = record.seconds / len(record.validation)
-                if (share if record is first else share / 2) > self._least(record, 1.2 * cost):
-                    self._fit(record, fold, share)
+        for record in sorted(rivals, key=lambda r: r is not first):
+            spare = (self._left() - self._closing(first, folds)) * (folds - 1) / (folds + 1)
+            part = spare if record is first else spare / 2
+            more = self._afford(record, part, len(first.validation) - 1 or folds - 1)
+            self._fit(record, range(1, 1 + more), spare)
         ran = len(first.validation)
         best = choose([r for r in rivals if len(r.validation) == ran])
-        self._halve(best)
+        torn = self._doubt(best)
         self._value(best)
-        torn = self._control(best)
         self.watch(self.total, self.total, best.candidate.method)
         return best, records, torn
 
@@ -96,7 +94,7 @@ class Portfolio:
             if ran and share < self._least(record, growth * dearest):
                 self.skipped.append(record.candidate.method)
                 continue
-            self._fit(record, 0, share)
+            self._fit(record, range(1), share)
             dearest = max(dearest, record.seconds)
             ran.append(record)
         return ran
@@ -105,14 +103,26 @@ class Portfolio:
         """The share of the time left that a fit needs: those that stop when told need little."""
         return SHORTEST if record.candidate.stops else cost
 
+    def _afford(self, record: Record, share: float, folds: int) -> int:
+        """How many of so many more folds a candidate can be fitted to in these seconds."""
+        if record.candidate.stops:
+            return folds if share > SHORTEST else 0
+        cost = 1.2 * record.seconds / len(record.validation)
+        return int(max(min(share / max(cost, 1e-9), folds), 0))
+
     def _closing(self, record: Record, folds: int) -> float:
         """Seconds to keep for valuing the winner on its test and training rows."""
         return 0.0 if self.deadline == math.inf else 2 * record.valuing * (folds + 1)
 
-    def _fit(self, record: Record, fold: int, share: float) -> None:
-        train, test = self.cut.folds[fold]
-        part = self._part(train, self.cut.validation, self.seed + fold, share)
-        self._try(record, part, (self.x[test[:GLANCE]], self.y[test[:GLANCE]]))
+    def _fit(self, record: Record, folds: Sequence[int], share: float) -> None:
+        """Fit a candidate to some folds, all at once."""
+        cuts = [self.cut.folds[fold] for fold in folds]
+        parts = [
+            self._part(train, self.cut.validation, self.seed + fold, share)
+            for fold, (train, _) in zip(folds, cuts, strict=True)
+        ]
+        tests = [(self.x[test[:GLANCE]], self.y[test[:GLANCE]]) for _, test in cuts]
+        self._try([record] * len(parts), parts, tests)
 
     def _part(
         self,
@@ -124,41 +134,68 @@ class Portfolio:
     ) -> Part:
         """Rows to fit to; with `partner`, row i of x goes with row partner[i] of y."""
         of_y, of_hidden = (train, hidden) if partner is None else (partner[train], partner[hidden])
-        until = time.perf_counter() + share
         x, y = self.x[train], self.y[of_y]
-        return Part(x, y, self.x[hidden], self.y[of_hidden], seed, until)
+        return Part(x, y, self.x[hidden], self.y[of_hidden], seed, share)
 
-    def _try(self, record: Record, part: Part, test: tuple[Tensor, Tensor]) -> None:
+    def _try(
+        self,
+        records: Sequence[Record],
+        parts: Sequence[Part],
+        tests: Sequence[tuple[Tensor, Tensor]],
+    ) -> None:
+        """Fit a candidate to parts, all at once, and note each on the record it is for."""
+        if not parts:
+            return
         begun = time.perf_counter()
-        ratio = record.candidate.fit(part)
-        on_validation = hold(ratio, part.x_validation, part.y_validation)
-        record.fitted.append(ratio)
-        record.validation.append(on_validation)
-        fitted = time.perf_counter()
-        record.test.append(hold(ratio, *test, on_validation.centre))
-        record.valuing = time.perf_counter() - fitted
-        record.seconds += time.perf_counter() - begun
-        if isinstance(ratio, Learned) and not record.curve:
-            record.curve = tuple(ratio.curve)
-        self.done += 1
-        self.watch(self.done, self.total, record.candidate.method)
+        candidate = records[0].candidate
+        ratios = candidate.fit(parts)
+        fitting = (time.perf_counter() - begun) / len(parts)
+        for record, ratio, part, test in zip(records, ratios, parts, tests, strict=True):
+            fitted = time.perf_counter()
+            on_validation = hold(ratio, part.x_validation, part.y_validation)
+            record.fitted.append(ratio)
+            record.validation.append(on_validation)
+            record.test.append(hold(ratio, *test, on_validation.centre))
+            record.valuing = time.perf_counter() - fitted
+            record.seconds += fitting + record.valuing
+            if isinstance(ratio, Learned) and not record.curve:
+                record.curve = tuple(ratio.curve)
+            self.done += 1
+            self.watch(self.done, self.total, candidate.method)
 
-    def _halve(self, best: Record) -> None:
-        """Fit a flexible winner to half the rows of the first fold: what more rows would bring.
+    def _doubt(self, best: Record) -> Record | None:
+        """Fit the winner twice more, at once: to torn pairs, and if flexible to half the rows.
 
-        Not where no time would be left for the control.
+        Torn pairs, rows of y permuted within each part, are a control: 0 nats, every step as
+        before. Half the rows of the first fold say what more rows would bring. Returns the control;
+        None where no time is left for it.
         """
         train, test = self.cut.folds[0]
-        cost = best.seconds / len(best.fitted) + best.valuing
-        share = (self._left() - self._closing(best, len(best.fitted))) / 3
-        if not best.candidate.flexible or share < self._least(best, 1.2 * cost):
-            return
-        half = Record(best.candidate)
-        part = self._part(train[::2], self.cut.validation, self.seed, share)
-        self._try(half, part, (self.x[test[:GLANCE]], self.y[test[:GLANCE]]))
-        whole, less = best.test[0], half.test[0]
-        believed = whole.resolved and less.resolved
-        best.drop = whole.dv - less.dv if believed else float((whole.nce - less.nce).mean())
+        share = (self._left() - self._closing(best, len(best.fitted))) / 2
+        more = self._afford(best, share, 1 + best.candidate.flexible)
+        if not more:
+            return None
+        glanced = test[:GLANCE]
+        partner = np.arange(len(self.x))
+        rng = np.random.default_rng(self.seed)
+        for rows in (train, glanced, self.cut.validation):
+            partner[rows] = rng.permutation(rows)
+        torn, half = Record(best.candidate), Record(best.candidate)
+        hidden = self.cut.validation
+        parts = [
+            self._part(train, hidden, self.seed, share, partner),
+            self._part(train[::2], hidden, self.seed, share),
+        ]
+        of_y = (partner[glanced], glanced)
+        tests = [(self.x[glanced], self.y[rows]) for rows in of_y]
+        self._try([torn, half][:more], parts[:more], tests[:more])
+        seen = train[: len(glanced)]
+        torn.train.append(hold(torn.fitted[0], self.x[seen], self.y[partner[seen]]))
+        if half.test:
+            whole, less = best.test[0], half.test[0]
+            believed = whole.resolved and less.resolved
+            best.drop = whole.dv - less.dv if believed else float((whole.nce - less.nce).mean())
+        return torn
 
     def _value(self, best: Record) -> None:
         """Value the winner on all test rows, and on as many training rows.
@@ -178,28 +215,6 @@ class Portfolio:
             more = len(self.cut.folds) > 1
             seen = self.cut.folds[(k + 1) % len(self.cut.folds)][1] if more else train
             best.train.append(hold(ratio, self.x[seen[:rows]], self.y[seen[:rows]]))
-
-    def _control(self, best: Record) -> Record | None:
-        """The winning candidate on torn pairs, rows of y permuted within each part: 0 nats.
-
-        One fold, every step of it as before. None where no time is left for it.
-        """
-        train, test = self.cut.folds[0]
-        cost = best.seconds / len(best.fitted) + best.valuing
-        if self._left() < self._least(Record(best.candidate), 1.2 * cost) + best.valuing:
-            return None
-        partner = np.arange(len(self.x))
-        rng = np.random.default_rng(self.seed)
-        glanced = test[:GLANCE]
-        for rows in (train, glanced, self.cut.validation):
-            partner[rows] = rng.permutation(rows)
-        torn = Record(best.candidate)
-        share = self._left() - 3 * best.valuing
-        part = self._part(train, self.cut.validation, self.seed, share, partner)
-        self._try(torn, part, (self.x[glanced], self.y[partner[glanced]]))
-        seen = train[: len(glanced)]
-        torn.train.append(hold(torn.fitted[0], self.x[seen], self.y[partner[seen]]))
-        return torn
 
     def _left(self) -> float:
         return self.deadline - time.perf_counter()

@@ -7,11 +7,13 @@ between candidates has seen no test row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from torch import Tensor
 
 MANY = 40_000
 """Rows above which one split serves instead of folds."""
@@ -34,6 +36,18 @@ class Split:
             "validation": len(self.validation),
             "test": sum(len(test) for _, test in self.folds),
         }
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a candidate may look at: training rows, validation rows to stop by, and its time."""
+
+    x: Float[Tensor, "n dx"]
+    y: Float[Tensor, "n dy"]
+    x_validation: Float[Tensor, "v dx"]
+    y_validation: Float[Tensor, "v dy"]
+    seed: int
+    seconds: float = math.inf  # to be done in, with all parts that are fitted together
 
 
 def split(copies: Int[np.ndarray, " n"], seed: int) -> Split:
