@@ -14,6 +14,8 @@ from infomax.critics import GaussianStarted, Separable
 from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import BROADEST, FlowRatio
+from infomax.estimation.groups import BROADEST as BROADEST_GROUPS
+from infomax.estimation.groups import Fit, Grouped
 from infomax.estimation.learned import Schedule, learn
 from infomax.estimation.mixture import WIDEST, MixtureRatio
 from infomax.estimation.ratio import Ratio
@@ -24,6 +26,7 @@ from infomax.estimation.warped import Warped
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
 STARTS = ("copula-gauss", "gauss", "warped-dv-rank")
 """What tells whether a network on the second scale is worth its time."""
+SLOWEST = "copula-mixture-64"
 FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
 
@@ -60,11 +63,19 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
         sizes = (4, 32) if dx + dy > 2 else (4, 16, 64)
         found += [_mixture(c) for c in sizes if rows >= 25 * c * (dx + dy) ** 0.5]
     if rows >= FEWEST:
+        if 2 < dx + dy <= BROADEST_GROUPS:
+            found.append(Candidate("grouped", Grouped(_of_group), dear=True, flexible=True))
         found += [_warped(kind) for kind in _SCALES]
         if thorough:
             found += [_flow(kind) for kind in _SCALES if dx + dy <= BROADEST]
             found += [_joint(), _infonce()]
     return found
+
+
+def _of_group(dx: int, dy: int, rows: int) -> list[Fit]:
+    """The models of one group of columns; of two, of which there may be many, the quick ones."""
+    found = [c for c in continuous(dx, dy, rows, thorough=False) if c.method != "grouped"]
+    return [c.fit for c in found if dx + dy > 2 or not (c.stops or c.method == SLOWEST)]
 
 
 def discrete(*, x: bool, y: bool) -> list[Candidate]:

@@ -154,7 +154,7 @@ def learn(
     """
     learned = [Learned(kind, build, part, block=block) for part in parts]
     threads, stop = torch.get_num_threads(), Event()
-    at_once = min(threads, len(parts))
+    at_once = max(1, min(threads, len(parts)))
     turns = -(-len(parts) // at_once)
 
     def train(one: Learned, part: Part) -> None:
