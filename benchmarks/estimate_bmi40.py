@@ -5,6 +5,7 @@
     python benchmarks/estimate_bmi40.py gauss               # 20-d, 2 to 10 nats
     python benchmarks/estimate_bmi40.py independent         # 0 nats, N from 100 up
     python benchmarks/estimate_bmi40.py sizes               # 20-d, 4 nats, N from 100 to a million
+    python benchmarks/estimate_bmi40.py sums                # several dependences side by side
 
 DIR holds one TASK.npz (x, y) a task and truth.json (task -> nats). One CSV row a run is written to
 benchmarks/results/, under a first line with the command and the versions. "covered" is whether the
@@ -75,6 +76,31 @@ def sizes(seeds: list[int]) -> Iterator[Run]:
             yield problem.name, seed, problem.nats, *problem.sample(n, seed)
 
 
+def sums(seeds: list[int], n: int) -> Iterator[Run]:
+    """Problems laid side by side, and columns shuffled, so that only data tell which belong."""
+
+    def spiral(dim: int) -> truth.Problem:
+        turns = truth.spiral(dim, plane=(0, 1)), truth.spiral(dim, plane=(1, 2))
+        return truth.transformed(truth.sparse(dim, dim), *turns)
+
+    channel, mixture = truth.tanh_channel(5, nats=1.5), truth.mixture_channel(5, nats=1.5)
+    parts = {
+        "tanh-5": [channel],
+        "tanh-20": [truth.tanh_channel(20, nats=3.0)],
+        "spiral-3 + spiral-5": [spiral(3), spiral(5)],
+        "spiral-3 + tanh-5": [spiral(3), channel],
+        "spiral-5 + mixture-5": [spiral(5), mixture],
+        "student-5 + student-3": [truth.student(5, 5, df=2), truth.student(3, 3, df=3)],
+    }
+    for seed in seeds:
+        for name, some in parts.items():
+            problem = truth.joined(*some)
+            rng = np.random.default_rng(seed)
+            sides = problem.sample(n, seed)
+            x, y = (side[:, rng.permutation(side.shape[1])] for side in sides)
+            yield name, seed, problem.nats, x, y
+
+
 def measure(runs: Iterator[Run], out: Path) -> None:
     versions = (
         f"python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
@@ -111,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["pack", "own", "gauss", "independent", "sizes"])
+    parser.add_argument("what", choices=["pack", "own", "gauss", "independent", "sizes", "sums"])
     parser.add_argument("--data", type=Path, help="folder of the forty tasks, for pack")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--n", type=int, default=10_000)
@@ -127,6 +153,7 @@ def main() -> None:
         "gauss": lambda: gauss(given.seeds, given.n),
         "independent": lambda: independent(given.seeds),
         "sizes": lambda: sizes(given.seeds),
+        "sums": lambda: sums(given.seeds, given.n),
     }[given.what]()
     measure(runs, given.out or RESULTS / f"estimate_{given.what}.csv")
 

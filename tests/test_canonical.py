@@ -116,7 +116,7 @@ def three(tmp_path_factory):
             }
         ],
         "train": {"epochs": 1, "batch": 64},
-        "evaluate": {"view": "z_a"},
+        "evaluate": {"view": "z_a", "profile": False},
     }
     chosen = recipe.check(tree, "three")
     return chosen, data.load(chosen.data)

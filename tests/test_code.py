@@ -50,7 +50,7 @@ def tree(encoder):
         },
         "maximize": [{"between": ["z", "w"]}],
         "train": {"epochs": 1, "batch": 128},
-        "evaluate": {"view": "z"},
+        "evaluate": {"view": "z", "profile": False},
     }
 
 

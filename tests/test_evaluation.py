@@ -268,7 +268,7 @@ def tree_of(table, **evaluate):
             {"between": ["z_seen", "z_w"], "critic": {"kind": "separable", "dim": 8}},
         ],
         "train": {"epochs": 8, "batch": 64, "lr": 3e-3},
-        "evaluate": {"view": "z_x", **evaluate},
+        "evaluate": {"view": "z_x", "profile": False, **evaluate},
     }
 
 

@@ -222,7 +222,7 @@ def tree(edge, **data):
             "z_x": {"of": "x", "encode": "e"},
         },
         "maximize": [edge],
-        "evaluate": {"view": "x"},
+        "evaluate": {"view": "x", "profile": False},
     }
 
 

@@ -13,7 +13,10 @@ from infomax.records import read_results
 
 KINDS = ["red", "green", "blue", "grey"]
 COUNT = 96
-SHORT = ["train.epochs=2", "train.batch=32", "data.validation=0.2", "data.test=0.25"]
+SHORT = [
+    *("train.epochs=2", "train.batch=32", "data.validation=0.2", "data.test=0.25"),
+    "evaluate.profile=false",
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,6 @@ def test_every_pair_of_modalities_is_an_edge_of_those_who_have_both(manifest, tm
         f"data.path={manifest}",
         "encoders.eye.codes=20",
         "encoders.ear.codes=20",
-        "evaluate.profile=false",
         "data.signals.voice={kind: sound, column: voice, rate: 16000, seconds: 0.25}",
     )
     found = train("cmc-modalities", tmp_path / "run", *settings)

@@ -14,7 +14,7 @@ from infomax.slices import Channels
 from infomax.views import evaluate
 
 DIGITS = "data={source: digits, limit: 300, signals: {picture: {kind: picture, size: 28}}}"
-SMALL = ["train.epochs=1", "train.batch=64"]
+SMALL = ["train.epochs=1", "train.batch=64", "evaluate.profile=false"]
 NARROW = "{kind: convnet, width: 8, stages: 3}"
 
 

@@ -159,7 +159,7 @@ def test_contexts_that_lack_a_signal_are_trained_and_valued_without(tmp_path):
         },
         "maximize": [{"between": ["zx", "zy"]}],
         "train": {"epochs": 2, "batch": 16},
-        "evaluate": {"view": "zx"},
+        "evaluate": {"view": "zx", "profile": False},
     }
     (term,) = runs.train(recipe.check(tree, "here"), tmp_path / "run").terms
     assert term.contexts < 25
@@ -194,6 +194,7 @@ def test_no_augmentation_and_a_bilinear_critic_overfit_and_the_verdict_says_so(t
             "encoders.eye={kind: mlp, hidden: [256], dim: 64}",
             "encoders.eye2={kind: mlp, hidden: [256], dim: 64}",
             "train={epochs: 60, batch: 128, lr: 1e-3, weight_decay: 0.0}",
+            "evaluate.profile=false",
         ],
     )
     # the state of the last step is what a library without validation would report

@@ -137,7 +137,7 @@ def test_a_recipe_names_colours_and_patches():
             "z": {"of": "patches", "encode": "net"},
         },
         "maximize": [{"between": ["z", "ab"]}],
-        "evaluate": {"view": "z"},
+        "evaluate": {"view": "z", "profile": False},
     }
     study = building.build(recipe.check(tree, "here"))
     assert study.views["ab"].step == Channels("ab")

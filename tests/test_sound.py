@@ -535,7 +535,7 @@ def coding(folder, **edge):
             for name, spec in chosen.views.items()
         },
         "maximize": [{**chosen.maximize[0].model_dump(exclude_none=True), "ahead": [1, 3], **edge}],
-        "evaluate": {"view": chosen.evaluate.view},
+        "evaluate": {"view": chosen.evaluate.view, "profile": False},
     }
 
 
