@@ -503,6 +503,17 @@ def test_the_interval_holds_the_doubt_about_the_choice(seed):
     assert problem.nats < found.interval[1] < 3 * problem.nats
 
 
+def test_many_rows_are_split_once_and_all_candidates_run():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, 45_000)
+    y = (x + rng.integers(0, 2, 45_000)) % 3
+    found = estimate(x, y)
+    assert found.samples["train"] + found.samples["test"] <= 45_000
+    assert found.nats == pytest.approx(math.log(3 / 2), abs=0.01)
+    found = estimate(*truth.correlated(1, 1, nats=0.5).sample(41_000), budget=2.0)
+    assert found.nats == pytest.approx(0.5, abs=0.03)
+
+
 def test_a_flow_of_two_single_variables_is_a_ratio():
     problem = truth.correlated(1, 1, nats=0.5)
     x, y = sample(problem, 1200)

@@ -1,13 +1,18 @@
 """Columns in independent groups: found where they are; their sum is a log-ratio like any other."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from infomax import truth
 from infomax.estimation import estimate
+from infomax.estimation.candidates import each
 from infomax.estimation.elliptical import GaussianRatio
-from infomax.estimation.groups import Group, Grouped, GroupedRatio, groups
+from infomax.estimation.groups import Group, Grouped, GroupedRatio, _better, groups
+from infomax.estimation.mixture import MixtureRatio
+from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.splits import Part
 
 
@@ -18,6 +23,14 @@ def sample(problem, n, seed=0):
 def spiral(dim):
     turns = truth.spiral(dim, plane=(0, 1)), truth.spiral(dim, plane=(1, 2))
     return truth.transformed(truth.sparse(dim, dim), *turns)
+
+
+class Known(Ratio):
+    def __init__(self, problem):
+        self.problem = problem
+
+    def matrix(self, x, y):
+        return torch.from_numpy(self.problem.log_ratio(x.numpy(), y.numpy()))
 
 
 def cut(found):
@@ -118,6 +131,42 @@ def test_many_bent_pairs_of_columns_are_summed():
     assert found.interval[0] < problem.nats < found.interval[1]
     assert found.nats == pytest.approx(problem.nats, abs=0.1)
     assert found.lower_limit < problem.nats
+
+
+def test_a_large_sum_is_not_said_to_be_larger():
+    """Its partition function is not resolved; those of its parts are."""
+    problem = truth.joined(*[truth.tanh_channel(1, nats=1.5) for _ in range(6)])
+    x, y = sample(problem, 1500, seed=5)
+    part = part_of(x[:1200], y[:1200])
+    fit = Grouped(lambda *sizes: [each(lambda p: MixtureRatio(p.x, p.y, components=4, seed=0))])
+    (ratio,) = fit([part])
+    held = hold(ratio, x[1200:], y[1200:])
+    assert not held.resolved and held.known is not None
+    assert held.dv < problem.nats + 0.3
+    own = [hold(r, x[1200:, g.x], y[1200:, g.y]).log_partition for g, r in ratio.parts]
+    assert held.log_partition == pytest.approx(sum(own))
+    assert abs(held.log_partition) < 0.3 < abs(held.centre + math.log(held.partition))
+
+
+def test_torn_pairs_get_the_groups_of_the_real_ones():
+    two = [truth.tanh_channel(1, nats=0.4) for _ in range(2)]
+    x, y = sample(truth.joined(*two), 2000)
+    fit = Grouped(lambda *sizes: [each(lambda p: MixtureRatio(p.x, p.y, components=4, seed=0))])
+    (real,) = fit([part_of(x, y)])
+    (torn,) = fit([part_of(x, y[torch.randperm(2000, generator=torch.Generator().manual_seed(0))])])
+    assert [group for group, _ in torn.parts] == [group for group, _ in real.parts]
+    assert torn.matrix(x[:3], y[:3]).abs().max() > 0
+
+
+def test_a_model_that_is_nan_is_worse_than_any():
+    class Broken(Known):
+        def matrix(self, x, y):
+            return super().matrix(x, y) * math.nan
+
+    problem = truth.correlated(1, 1, nats=0.5)
+    x, y = sample(problem, 400)
+    good, bad = hold(Known(problem), x, y), hold(Broken(problem), x, y)
+    assert _better(good, bad) and not _better(bad, good)
 
 
 @pytest.mark.slow

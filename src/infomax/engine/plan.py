@@ -22,7 +22,8 @@ HELD = 1024
 """Contexts of a process whose graph is held at once; more are encoded twice (gradient caching)."""
 ON_CPU, ON_GPU, LARGEST = 128, 1024, 512
 """Contexts in a chunk unless `train.chunk` says: as fast as whole batches, and random draws do not
-depend on the number of processes. On a processor up to `LARGEST` where encoders are large."""
+depend on the number of processes that chunks divide evenly among. On a processor up to `LARGEST`
+where encoders are large."""
 PARAMETERS = 16_384
 """Parameters for a context in a chunk: each chunk adds to the gradients of all of them."""
 
@@ -74,7 +75,11 @@ def plan(model: nn.Module, train: TrainSpec, device: torch.device) -> Plan:
             fix="start fewer, or set train.batch higher",
         )
     auto = ON_CPU if device.type == "cpu" else ON_GPU
-    parameters = sum(p.numel() for p in model.parameters() if not is_lazy(p))
+    parameters = sum(
+        parameter.numel()
+        for name, parameter in model.named_parameters()
+        if name.startswith("encoders.") and parameter.requires_grad and not is_lazy(parameter)
+    )
     while auto < LARGEST and auto * PARAMETERS < parameters:
         auto *= 2
     normalized = _batch_norms(model)

@@ -64,7 +64,8 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
         found += [_mixture(c) for c in sizes if rows >= 25 * c * (dx + dy) ** 0.5]
     if rows >= FEWEST:
         if 2 < dx + dy <= BROADEST_GROUPS:
-            found.append(Candidate("grouped", Grouped(_of_group), dear=True, flexible=True))
+            grouped = Grouped(_of_group)
+            found.append(Candidate("grouped", grouped, dear=True, stops=True, flexible=True))
         found += [_warped(kind) for kind in _SCALES]
         if thorough:
             found += [_flow(kind) for kind in _SCALES if dx + dy <= BROADEST]
@@ -75,7 +76,9 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
 def _of_group(dx: int, dy: int, rows: int) -> list[Fit]:
     """The models of one group of columns; of two, of which there may be many, the quick ones."""
     found = [c for c in continuous(dx, dy, rows, thorough=False) if c.method != "grouped"]
-    return [c.fit for c in found if dx + dy > 2 or not (c.stops or c.method == SLOWEST)]
+    if dx + dy == 2:
+        return [c.fit for c in found if not (c.stops or c.method == SLOWEST)]
+    return [c.fit for c in found if not c.other_scale]
 
 
 def discrete(*, x: bool, y: bool) -> list[Candidate]:

@@ -15,6 +15,7 @@ validation beside the others, and its bound holds whether the guess is right or 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,12 +24,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infomax.estimation.ratio import Ratio, hold
+from infomax.estimation.ratio import Held, Ratio, hold
 from infomax.estimation.splits import Part
 from infomax.gaussian import gaussianize, rank_knots
 
 BROADEST = 400  # columns of x and y together, above which groups are not looked for
-BY_THREE = 64  # above which they are looked for by two columns only
+BY_THREE = 40  # above which they are looked for by two columns only
+LOOKED_AT = 10_000  # rows, which come in random order: more show links of less than 0.001 nats
 CHANCE = 1e-3
 """Probability that independent columns are linked anywhere, at the most (normal theory)."""
 
@@ -63,7 +65,7 @@ def groups(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Group]:
     from scipy.sparse.csgraph import connected_components
 
     dx = x.shape[1]
-    rows = torch.cat([x, y], 1).double()
+    rows = torch.cat([x[:LOOKED_AT], y[:LOOKED_AT]], 1).double()
     z = gaussianize(rows, *rank_knots(rows))
     width = z.shape[1]
     pairs = torch.triu_indices(width, width, 1) if width <= BY_THREE else torch.zeros(2, 0).long()
@@ -127,6 +129,11 @@ class GroupedRatio(Ratio):
             total += ratio.matrix(x[:, group.x], y[:, group.y])
         return total
 
+    def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float | None:
+        """Σ_g log E_q[e^(f_g)]: what it is for independent groups, however large the sum."""
+        held = [hold(ratio, x[:, group.x], y[:, group.y]) for group, ratio in self.parts]
+        return sum(h.log_partition for h in held) if all(h.resolved for h in held) else None
+
 
 @dataclass
 class Grouped:
@@ -140,10 +147,12 @@ class Grouped:
 
     def __post_init__(self) -> None:
         self.chosen: dict[Group, Fit] = {}
+        self.known: list[Group] = []
 
     def __call__(self, parts: Sequence[Part]) -> list[Ratio]:
-        """Fit the groups of each part's own training rows."""
-        found = [groups(part.x, part.y) for part in parts]
+        """Fit the groups of each part's own training rows; of torn pairs, those known before."""
+        found = [groups(part.x, part.y) or self.known for part in parts]
+        self.known = self.known or found[0]
         fitted: list[list[tuple[Group, Ratio]]] = [[] for _ in parts]
         every = list(dict.fromkeys(group for some in found for group in some))
         for group in every:
@@ -165,16 +174,27 @@ class Grouped:
         ways = self.models(dx, dy, len(part.x))
         if not group.bent or (dx, dy) == (whole.x.shape[1], whole.y.shape[1]):
             ways = ways[:1]
-        best: tuple[Ratio, Tensor] | None = None
+        begun = time.perf_counter()
+        best: tuple[Ratio, Held] | None = None
         for fit in ways:
+            if best is not None and time.perf_counter() - begun > part.seconds:
+                break
             (ratio,) = fit([replace(part, seconds=part.seconds / len(ways))])
             held = hold(ratio, part.x_validation, part.y_validation)
-            terms = held.terms if held.resolved else held.nce
-            more = terms - (best[1] if best else 0.0)
-            if best is None or more.mean() > more.std() / math.sqrt(len(more)):
-                best, self.chosen[group] = (ratio, terms), fit
+            if best is None or _better(held, best[1]):
+                best, self.chosen[group] = (ratio, held), fit
         assert best is not None
         return best[0]
+
+
+def _better(one: Held, other: Held) -> bool:
+    """Whether validation prefers a model by more than its standard error; NaN to no other."""
+    steady = not (one.resolved and other.resolved)
+    more, less = (held.nce if steady else held.terms for held in (one, other))
+    if bool(less.isnan().any()):
+        return not bool(more.isnan().any())
+    gain = more - less
+    return bool(gain.mean() > gain.std() / math.sqrt(len(gain)))
 
 
 def _cut(part: Part, group: Group, shares: int) -> Part:

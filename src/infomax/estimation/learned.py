@@ -1,8 +1,9 @@
-"""Critics learned by steps of AdamW, several at once: a thread each, on rows of its own.
+"""Critics learned by steps of AdamW, several at once, each on rows of its own.
 
 A step of a small critic is mostly the cost of calling operations, which more threads within an
-operation do not lower; so each critic has one thread, and the processor's cores have a critic each.
-Weights and the order of batches come from each part's seed: how many train at once changes nothing.
+operation do not lower; so the processor's cores are shared out to the critics of several folds.
+Weights and the order of batches come from each part's seed: how many train at once changes no more
+than the rounding of sums.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Event
+from threading import Event, Lock
 
 import torch
 from jaxtyping import Float
@@ -29,6 +30,8 @@ from infomax.estimation.splits import Part
 
 CAPPED = 20_000
 """Training rows whose largest value caps the log-ratio."""
+
+_TURN = Lock()
 
 Build = Callable[[Tensor, Tensor], nn.Module]
 
@@ -58,7 +61,7 @@ class Learned(Ratio):
     Args:
         kind: the scale of its inputs.
         build: (scaled x, scaled y) -> critic, from the training rows.
-        part: training rows, and validation rows that stop the training. The caller's random state
+        part: training rows, which the start is made from, and its seed. The caller's random state
             is left as it was.
         block: rows whose pairs are all looked at together.
     """
@@ -153,20 +156,24 @@ def learn(
         True
     """
     learned = [Learned(kind, build, part, block=block) for part in parts]
-    threads, stop = torch.get_num_threads(), Event()
-    at_once = max(1, min(threads, len(parts)))
-    turns = -(-len(parts) // at_once)
+    stop = Event()
+    with _TURN:  # the number of threads is the whole process's
+        threads = torch.get_num_threads()
+        at_once = max(1, min(threads, len(parts)))
+        turns = -(-len(parts) // at_once)
 
-    def train(one: Learned, part: Part) -> None:
-        one.train(schedule, part, part.seconds / turns, stop)
+        def train(one: Learned, part: Part) -> None:
+            one.train(schedule, part, part.seconds / turns, stop)
 
-    alone = partial(torch.set_num_threads, 1)
-    with ThreadPoolExecutor(at_once, initializer=alone) as pool:
+        share = partial(torch.set_num_threads, threads // at_once)
         try:
-            for _ in pool.map(train, learned, parts):
-                pass
-        finally:  # Ctrl-C, too, waits for no more than the steps that are under way
-            stop.set()
+            with ThreadPoolExecutor(at_once, initializer=share) as pool:
+                try:
+                    for _ in pool.map(train, learned, parts):
+                        pass
+                finally:  # Ctrl-C, too, waits for no more than the steps that are under way
+                    stop.set()
+        finally:
             torch.set_num_threads(threads)
     return learned
 

@@ -70,9 +70,10 @@ class Portfolio:
         ]  # fmt: skip
         self.total = self.done + (folds - 1) * len(rivals) + 2
         for record in sorted(rivals, key=lambda r: r is not first):
-            spare = (self._left() - self._closing(first, folds)) * (folds - 1) / (folds + 1)
+            spare = (self._left() - self._closing(first, folds)) * folds / (folds + 2)
             part = spare if record is first else spare / 2
-            more = self._afford(record, part, len(first.validation) - 1 or folds - 1)
+            wanted = folds - 1 if record is first else len(first.validation) - 1
+            more = self._afford(record, part, wanted)
             self._fit(record, range(1, 1 + more), spare)
         ran = len(first.validation)
         best = choose([r for r in rivals if len(r.validation) == ran])
@@ -105,6 +106,8 @@ class Portfolio:
 
     def _afford(self, record: Record, share: float, folds: int) -> int:
         """How many of so many more folds a candidate can be fitted to in these seconds."""
+        if not folds or self.deadline == math.inf:
+            return folds
         if record.candidate.stops:
             return folds if share > SHORTEST else 0
         cost = 1.2 * record.seconds / len(record.validation)
@@ -155,9 +158,10 @@ class Portfolio:
             on_validation = hold(ratio, part.x_validation, part.y_validation)
             record.fitted.append(ratio)
             record.validation.append(on_validation)
+            chosen = time.perf_counter()
             record.test.append(hold(ratio, *test, on_validation.centre))
-            record.valuing = time.perf_counter() - fitted
-            record.seconds += fitting + record.valuing
+            record.valuing = time.perf_counter() - chosen
+            record.seconds += fitting + time.perf_counter() - fitted
             if isinstance(ratio, Learned) and not record.curve:
                 record.curve = tuple(ratio.curve)
             self.done += 1

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -34,6 +34,10 @@ class Ratio(ABC):
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
         """f(x_i, y_j) of all pairs, in nats."""
 
+    def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float | None:
+        """Give log E_q[e^f] where the model knows it better than the pairs do."""
+        return None
+
 
 @dataclass(frozen=True)
 class Held:
@@ -47,6 +51,7 @@ class Held:
     effective: float  # (Σ e^f)² / Σ e^(2f): how many pairs carry the partition function
     pairs: int
     block: int
+    known: float | None = None  # log E_q[e^f] as the model knows it, where pairs do not resolve it
 
     @property
     def mean(self) -> float:
@@ -56,6 +61,8 @@ class Held:
     @property
     def log_partition(self) -> float:
         """Value of log E_q[e^f]."""
+        if self.known is not None:
+            return self.known
         return self.centre + math.log(max(self.partition, 1e-300))
 
     @property
@@ -100,7 +107,7 @@ def hold(
     log_z = float(torch.logsumexp(logs, 0)) - math.log(n)
     log_squares = float(torch.logsumexp(torch.tensor([block.squares for block in blocks]), 0))
     c = log_z if centre is None else centre
-    return Held(
+    found = Held(
         positive=torch.cat([block.positive for block in blocks]),
         mass=(logs - c).exp(),
         nce=torch.cat([block.nce for block in blocks]),
@@ -110,6 +117,7 @@ def hold(
         pairs=pairs,
         block=n // parts,
     )
+    return found if found.resolved else replace(found, known=ratio.log_partition(x, y))
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ def letters(texts: list[str], columns: int = WIDE) -> Float[np.ndarray, "n colum
         analyzer="char_wb", ngram_range=(2, 4), n_features=columns, alternate_sign=False, norm=None
     ).transform(known)
     counts = csr_array((np.ones(len(words)), words, ends), shape=(len(texts), len(known))) @ hashed
-    dense: np.ndarray = np.sqrt(normalize(counts, norm="l1").toarray()).astype(np.float32)
+    shares = normalize(counts, norm="l1").sqrt().astype(np.float32)
+    dense: np.ndarray = shares.toarray()
     return dense
 
 
