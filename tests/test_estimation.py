@@ -11,7 +11,7 @@ from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
 from infomax.estimation.candidates import Candidate
-from infomax.estimation.choice import Record
+from infomax.estimation.choice import Record, choose
 from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import FlowRatio
@@ -604,6 +604,16 @@ def test_a_flexible_winner_reaches_as_high_as_more_rows_would_bring():
     assert high(flexible=True, drop=0.0) == high(flexible=True, drop=-0.1) == steady
     assert high(flexible=True, drop=0.1) == pytest.approx(steady + 0.1 / (2**0.5 - 1))
     assert high(flexible=True, drop=0.0, second=2.0) == pytest.approx(steady - held.dv + 2.0)
+
+
+def test_a_candidate_that_is_nan_in_a_later_fold_does_not_win():
+    problem = truth.correlated(2, 2, nats=1.0)
+    rows = tuple(map(torch.as_tensor, problem.sample(300, 2)))
+    good, bad = (hold(Known(problem, shift), *rows) for shift in (0.0, math.nan))
+    broken, whole = (Record(Candidate(name, lambda part: Known(problem))) for name in "ab")
+    broken.validation, whole.validation = [good, bad], [good, good]
+    assert choose([broken, whole]) is choose([whole, broken]) is whole
+    assert choose([broken]) is broken
 
 
 def test_a_partition_that_has_moved_since_validation_does_not_blow_up_the_doubt():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -41,10 +42,12 @@ def choose(records: Sequence[Record]) -> Record:
     """The simplest candidate that validation cannot tell from the best (one standard error).
 
     They are compared row by row, so that the error is of the difference; on InfoNCE, which is
-    always steady, where a partition function is not resolved.
+    always steady, where a partition function is not resolved. One that is not finite in any fold
+    is out.
     """
-    best = records[0]
-    for record in records[1:]:
+    whole = [r for r in records if all(math.isfinite(h.mean) for h in r.validation)]
+    best, *others = whole or records
+    for record in others:
         if not alike(best, record):
             best = record
     return best

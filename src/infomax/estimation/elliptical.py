@@ -106,7 +106,7 @@ def _dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Ten
     for _ in range(steps):
         weight = (df + d) / (df + _square(t, torch.linalg.inv(correlation)))
         weighted = t * weight.sqrt()[:, None]
-        scale = weighted.square().mean(0).sqrt()
+        scale = weighted.square().mean(0).sqrt().clamp_min(1e-12)
         correlation = shrunk_correlation(torch.cat([weighted / scale, -weighted / scale]))
     return correlation
 
