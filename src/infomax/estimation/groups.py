@@ -49,6 +49,8 @@ class Group:
 def groups(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Group]:
     """Groups of linked columns that have some of x and some of y, by their first column of x.
 
+    Those that are not bent are one group, the last: one Gaussian is theirs all.
+
     Columns are linked if a mean of products of their polynomials, over its standard error, exceeds
     the two-sided normal quantile at CHANCE over the number of all means that are looked at. A group
     is bent if one exceeds it after ρ^k, what a Gaussian copula has for two k-th polynomials, is
@@ -59,8 +61,8 @@ def groups(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Group]:
         >>> y = torch.stack([x[:, 0] + x[:, 1], x[:, 2].square(), torch.flip(x[:, 0], [0])], 1)
         >>> for group in groups(x, y):
         ...     print(group)
-        Group(x=(0, 1), y=(0,), bent=False)
         Group(x=(2,), y=(1,), bent=True)
+        Group(x=(0, 1), y=(0,), bent=False)
     """
     from scipy.sparse.csgraph import connected_components
 
@@ -89,14 +91,16 @@ def groups(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Group]:
         linked[two[which], third] = curved[two[which], third] = True
 
     _, number = connected_components(linked.numpy(), directed=False)
-    found = []
+    found, straight = [], Group((), (), False)
     for group in dict.fromkeys(number[:dx].tolist()):
         of_group = np.flatnonzero(number == group)
-        of_x, of_y = of_group[of_group < dx], of_group[of_group >= dx] - dx
-        if len(of_y):
-            more = bool(curved[of_group][:, of_group].any())
-            found.append(Group(tuple(of_x.tolist()), tuple(of_y.tolist()), more))
-    return found
+        of_x = tuple(of_group[of_group < dx].tolist())
+        of_y = tuple((of_group[of_group >= dx] - dx).tolist())
+        if of_y and bool(curved[of_group][:, of_group].any()):
+            found.append(Group(of_x, of_y, True))
+        elif of_y:
+            straight = Group(straight.x + of_x, straight.y + of_y, False)
+    return found + [straight] * bool(straight.x)
 
 
 def _unit(columns: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
