@@ -131,6 +131,7 @@ def test_many_bent_pairs_of_columns_are_summed():
     assert found.interval[0] < problem.nats < found.interval[1]
     assert found.nats == pytest.approx(problem.nats, abs=0.1)
     assert found.lower_limit < problem.nats
+    assert any("x 0 with y 0; x 1 with y 1; x 2 with y 2." in note for note in found.notes)
 
 
 def test_a_large_sum_is_not_said_to_be_larger():

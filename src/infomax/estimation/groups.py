@@ -133,10 +133,24 @@ class GroupedRatio(Ratio):
             total += ratio.matrix(x[:, group.x], y[:, group.y])
         return total
 
+    def said(self, most: int = 5) -> str:
+        """Which columns belong together, in words."""
+        shown = [f"x {_listed(g.x)} with y {_listed(g.y)}" for g, _ in self.parts[:most]]
+        if len(self.parts) > most:
+            shown.append("…")
+        return (
+            "The value is a sum over groups of columns (counted from 0) that seem independent of "
+            f"each other: {'; '.join(shown)}."
+        )
+
     def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float | None:
         """Σ_g log E_q[e^(f_g)]: what it is for independent groups, however large the sum."""
         held = [hold(ratio, x[:, group.x], y[:, group.y]) for group, ratio in self.parts]
         return sum(h.log_partition for h in held) if all(h.resolved for h in held) else None
+
+
+def _listed(columns: tuple[int, ...]) -> str:
+    return ", ".join(map(str, columns))
 
 
 @dataclass
