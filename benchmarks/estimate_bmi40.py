@@ -78,18 +78,15 @@ def sizes(seeds: list[int]) -> Iterator[Run]:
 
 def sums(seeds: list[int], n: int) -> Iterator[Run]:
     """Problems laid side by side, and columns shuffled, so that only data tell which belong."""
-
-    def spiral(dim: int) -> truth.Problem:
-        turns = truth.spiral(dim, plane=(0, 1)), truth.spiral(dim, plane=(1, 2))
-        return truth.transformed(truth.sparse(dim, dim), *turns)
-
+    tasks = truth.bmi40()
+    spiral = {dim: tasks[f"spiral-multinormal-sparse-{dim}-{dim}-2-2.0"] for dim in (3, 5)}
     channel, mixture = truth.tanh_channel(5, nats=1.5), truth.mixture_channel(5, nats=1.5)
     parts = {
         "tanh-5": [channel],
         "tanh-20": [truth.tanh_channel(20, nats=3.0)],
-        "spiral-3 + spiral-5": [spiral(3), spiral(5)],
-        "spiral-3 + tanh-5": [spiral(3), channel],
-        "spiral-5 + mixture-5": [spiral(5), mixture],
+        "spiral-3 + spiral-5": [spiral[3], spiral[5]],
+        "spiral-3 + tanh-5": [spiral[3], channel],
+        "spiral-5 + mixture-5": [spiral[5], mixture],
         "student-5 + student-3": [truth.student(5, 5, df=2), truth.student(3, 3, df=3)],
     }
     for seed in seeds:

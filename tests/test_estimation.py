@@ -10,8 +10,7 @@ import torch
 from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
-from infomax.estimation.candidates import Candidate
-from infomax.estimation.choice import Record, choose
+from infomax.estimation.choice import Candidate, Record, choose
 from infomax.estimation.classes import entropy
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import FlowRatio

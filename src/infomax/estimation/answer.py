@@ -14,7 +14,6 @@ from infomax.estimation.candidates import FEWEST, continuous, discrete
 from infomax.estimation.choice import Record
 from infomax.estimation.classes import upper_limit
 from infomax.estimation.conditional import alone, conditional
-from infomax.estimation.groups import GroupedRatio
 from infomax.estimation.inputs import Discrete, Variable
 from infomax.estimation.interval import point, quantile
 from infomax.estimation.known import bracket
@@ -140,8 +139,7 @@ def _portfolio(
             )
     folds = Portfolio(a.rows, b.rows, cut, seed=seed, deadline=deadline, watch=watch)
     best, records, torn = folds.run(list_of)
-    if isinstance(best.fitted[0], GroupedRatio):
-        notes.append(best.fitted[0].said())
+    notes += best.fitted[0].notes
     if folds.skipped:
         notes.append(f"Out of budget, not tried: {', '.join(folds.skipped)}.")
     tried = [told for record in records for told in _tried(record)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from infomax import bounds
 from infomax.critics import GaussianStarted, Separable
+from infomax.estimation.choice import Candidate
 from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import BROADEST, FlowRatio
 from infomax.estimation.groups import BROADEST as BROADEST_GROUPS
-from infomax.estimation.groups import Fit, Grouped
+from infomax.estimation.groups import Grouped
 from infomax.estimation.learned import Schedule, learn
 from infomax.estimation.mixture import WIDEST, MixtureRatio
 from infomax.estimation.ratio import Ratio
@@ -24,24 +25,8 @@ from infomax.estimation.splits import Part
 from infomax.estimation.warped import Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
-STARTS = ("copula-gauss", "gauss", "warped-dv-rank")
-"""What tells whether a network on the second scale is worth its time."""
-SLOWEST = "copula-mixture-64"
 FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One way to get a log-ratio; its place in the list is its complexity."""
-
-    method: str
-    fit: Callable[[Sequence[Part]], Sequence[Ratio]]  # a model for each part
-    dear: bool = False  # runs the other folds only if it wins the first
-    stops: bool = False  # heeds `Part.seconds`
-    flexible: bool = False  # approximates any dependence, so it falls short of most
-    entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
-    other_scale: bool = False  # a network tried before, on the second scale
 
 
 def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
@@ -53,15 +38,7 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
         rows: training rows of a fold.
         thorough: also the slow ones (flows, joint network, InfoNCE), for a long budget.
     """
-    found = [
-        Candidate("copula-gauss", each(lambda p: GaussianRatio("rank", p.x, p.y))),
-        Candidate("gauss", each(lambda p: GaussianRatio("standard", p.x, p.y))),
-    ]
-    if rows >= 10 * (dx + dy):
-        found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
-    if dx + dy <= WIDEST:
-        sizes = (4, 32) if dx + dy > 2 else (4, 16, 64)
-        found += [_mixture(c) for c in sizes if rows >= 25 * c * (dx + dy) ** 0.5]
+    found = _closed(dx, dy, rows, (4, 16, 64) if dx + dy == 2 else (4, 32))
     if rows >= FEWEST:
         if 2 < dx + dy <= BROADEST_GROUPS:
             grouped = Grouped(_of_group)
@@ -73,12 +50,24 @@ def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate
     return found
 
 
-def _of_group(dx: int, dy: int, rows: int) -> list[Fit]:
-    """The models of one group of columns; of two, of which there may be many, the quick ones."""
-    found = [c for c in continuous(dx, dy, rows, thorough=False) if c.method != "grouped"]
+def _of_group(dx: int, dy: int, rows: int) -> list[Candidate]:
+    """Those for one group of columns; of two, of which there may be many, the quick ones."""
     if dx + dy == 2:
-        return [c.fit for c in found if not (c.stops or c.method == SLOWEST)]
-    return [c.fit for c in found if not c.other_scale]
+        return _closed(dx, dy, rows, (4, 16))
+    return [*_closed(dx, dy, rows, (4, 32)), _warped(_SCALES[0])]
+
+
+def _closed(dx: int, dy: int, rows: int, mixtures: Sequence[int]) -> list[Candidate]:
+    """Those without a network; mixtures of so many components, where rows are enough."""
+    found = [
+        Candidate("copula-gauss", each(lambda p: GaussianRatio("rank", p.x, p.y))),
+        Candidate("gauss", each(lambda p: GaussianRatio("standard", p.x, p.y))),
+    ]
+    if rows >= 10 * (dx + dy):
+        found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
+    if dx + dy <= WIDEST:
+        found += [_mixture(c) for c in mixtures if rows >= 25 * c * (dx + dy) ** 0.5]
+    return found
 
 
 def discrete(*, x: bool, y: bool) -> list[Candidate]:

@@ -1,17 +1,33 @@
-"""What a candidate has shown, and how validation chooses between candidates: row by row."""
+"""What a candidate is and has shown, and how validation chooses between them: row by row."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infomax.estimation.candidates import STARTS, Candidate
 from infomax.estimation.ratio import Held, Ratio
+from infomax.estimation.splits import Part
+
+STARTS = ("copula-gauss", "gauss", "warped-dv-rank")
+"""What tells whether a network on the second scale is worth its time."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to get a log-ratio; its place in the list is its complexity."""
+
+    method: str
+    fit: Callable[[Sequence[Part]], Sequence[Ratio]]  # a model for each part
+    dear: bool = False  # runs the other folds only if it wins the first
+    stops: bool = False  # heeds `Part.seconds`
+    flexible: bool = False  # approximates any dependence, so it falls short of most
+    entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
+    other_scale: bool = False  # a network tried before, on the second scale
 
 
 @dataclass

@@ -14,7 +14,6 @@ validation beside the others, and its bound holds whether the guess is right or 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,17 +23,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infomax.estimation.ratio import Held, Ratio, hold
+from infomax.estimation.choice import Candidate, Record, choose
+from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.splits import Part
 from infomax.gaussian import gaussianize, rank_knots
 
 BROADEST = 400  # columns of x and y together, above which groups are not looked for
 BY_THREE = 40  # above which they are looked for by two columns only
+SHOWN = 5  # groups that are named
 LOOKED_AT = 10_000  # rows, which come in random order: more show links of less than 0.001 nats
 CHANCE = 1e-3
 """Probability that independent columns are linked anywhere, at the most (normal theory)."""
-
-Fit = Callable[[Sequence[Part]], Sequence[Ratio]]
 
 
 @dataclass(frozen=True)
@@ -133,14 +132,15 @@ class GroupedRatio(Ratio):
             total += ratio.matrix(x[:, group.x], y[:, group.y])
         return total
 
-    def said(self, most: int = 5) -> str:
-        """Which columns belong together, in words."""
-        shown = [f"x {_listed(g.x)} with y {_listed(g.y)}" for g, _ in self.parts[:most]]
-        if len(self.parts) > most:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which columns belong together."""
+        shown = [f"x {_listed(g.x)} with y {_listed(g.y)}" for g, _ in self.parts[:SHOWN]]
+        if len(self.parts) > SHOWN:
             shown.append("…")
         return (
             "The value is a sum over groups of columns (counted from 0) that seem independent of "
-            f"each other: {'; '.join(shown)}."
+            f"each other: {'; '.join(shown)}.",
         )
 
     def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float | None:
@@ -155,16 +155,16 @@ def _listed(columns: tuple[int, ...]) -> str:
 
 @dataclass
 class Grouped:
-    """Fits a sum over groups: the first time a group is met, validation chooses its model.
+    """Fits a sum over groups: the first time a group is met, validation chooses its candidate.
 
     Args:
-        models: (columns of x, of y, training rows) -> ways to fit a group, the simplest first.
+        candidates: (columns of x, of y, training rows) -> those for a group, the simplest first.
     """
 
-    models: Callable[[int, int, int], Sequence[Fit]]
+    candidates: Callable[[int, int, int], Sequence[Candidate]]
 
     def __post_init__(self) -> None:
-        self.chosen: dict[Group, Fit] = {}
+        self.chosen: dict[Group, Candidate] = {}
         self.known: list[Group] = []
 
     def __call__(self, parts: Sequence[Part]) -> list[Ratio]:
@@ -177,42 +177,33 @@ class Grouped:
             here = [k for k, some in enumerate(found) if group in some]
             cut = [_cut(parts[k], group, len(every)) for k in here]
             first = [] if group in self.chosen else [self._choose(group, cut[0], parts[0])]
-            ratios = [*first, *self.chosen[group](cut[len(first) :])]
+            ratios = [*first, *self.chosen[group].fit(cut[len(first) :])]
             for k, ratio in zip(here, ratios, strict=True):
                 fitted[k].append((group, ratio))
         return [GroupedRatio(some) for some in fitted]
 
     def _choose(self, group: Group, part: Part, whole: Part) -> Ratio:
-        """Fit all models to a group; the simplest that validation cannot tell from the best.
+        """Fit all candidates to a group; the simplest that validation cannot tell from the best.
 
         Of a group that is not bent the first will do, and of all columns together: for these there
-        are other candidates.
+        are the candidates beside this one.
         """
         dx, dy = len(group.x), len(group.y)
-        ways = self.models(dx, dy, len(part.x))
+        candidates = self.candidates(dx, dy, len(part.x))
         if not group.bent or (dx, dy) == (whole.x.shape[1], whole.y.shape[1]):
-            ways = ways[:1]
+            candidates = candidates[:1]
         begun = time.perf_counter()
-        best: tuple[Ratio, Held] | None = None
-        for fit in ways:
-            if best is not None and time.perf_counter() - begun > part.seconds:
+        share = replace(part, seconds=part.seconds / len(candidates))
+        records: list[Record] = []
+        for candidate in candidates:
+            if records and time.perf_counter() - begun > part.seconds:
                 break
-            (ratio,) = fit([replace(part, seconds=part.seconds / len(ways))])
+            (ratio,) = candidate.fit([share])
             held = hold(ratio, part.x_validation, part.y_validation)
-            if best is None or _better(held, best[1]):
-                best, self.chosen[group] = (ratio, held), fit
-        assert best is not None
-        return best[0]
-
-
-def _better(one: Held, other: Held) -> bool:
-    """Whether validation prefers a model by more than its standard error; NaN to no other."""
-    steady = not (one.resolved and other.resolved)
-    more, less = (held.nce if steady else held.terms for held in (one, other))
-    if bool(less.isnan().any()):
-        return not bool(more.isnan().any())
-    gain = more - less
-    return bool(gain.mean() > gain.std() / math.sqrt(len(gain)))
+            records.append(Record(candidate, fitted=[ratio], validation=[held]))
+        best = choose(records)
+        self.chosen[group] = best.candidate
+        return best.fitted[0]
 
 
 def _cut(part: Part, group: Group, shares: int) -> Part:

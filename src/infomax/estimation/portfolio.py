@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from infomax.estimation.candidates import Candidate
-from infomax.estimation.choice import Record, behind, choose, spared
+from infomax.estimation.choice import Candidate, Record, behind, choose, spared
 from infomax.estimation.learned import Learned
 from infomax.estimation.ratio import hold
 from infomax.estimation.splits import Part, Split

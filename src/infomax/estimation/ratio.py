@@ -34,6 +34,11 @@ class Ratio(ABC):
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
         """f(x_i, y_j) of all pairs, in nats."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to say of a value that rests on this model, beyond its name."""
+        return ()
+
     def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float | None:
         """Give log E_q[e^f] where the model knows it better than the pairs do."""
         return None
