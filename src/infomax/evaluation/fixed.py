@@ -8,10 +8,11 @@ a baseline has to be a fair one. What is still wide is reduced by PCA, fitted on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from infomax.data import Contexts
@@ -70,22 +71,24 @@ def letters(texts: list[str], columns: int = WIDE) -> Float[np.ndarray, "n colum
         >>> found.shape, np.allclose(found[0], found[1]), found[2].any()
         ((3, 4096), True, np.False_)
     """
-    from scipy.sparse import csr_array
-    from sklearn.feature_extraction.text import HashingVectorizer
-    from sklearn.preprocessing import normalize
+    dense = np.zeros((len(texts), columns), np.float32)
+    for row, text in zip(dense, texts, strict=True):
+        pieces = [_pieces(word, columns) for word in text.lower().split()]
+        if pieces:
+            found = np.bincount(np.concatenate(pieces), minlength=columns)
+            row[:] = np.sqrt(found / max(found.sum(), 1))
+    return dense
 
-    known: dict[str, int] = {}
-    words = [known.setdefault(w, len(known)) for text in texts for w in text.lower().split()]
-    ends = np.cumsum([0, *(len(text.lower().split()) for text in texts)])
-    if not known:
-        return np.zeros((len(texts), columns), np.float32)
+
+@lru_cache(maxsize=100_000)
+def _pieces(word: str, columns: int) -> Int[np.ndarray, " pieces"]:
+    """The columns of the pieces of a word, each as often as it stands there."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     hashed = HashingVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), n_features=columns, alternate_sign=False, norm=None
-    ).transform(known)
-    counts = csr_array((np.ones(len(words)), words, ends), shape=(len(texts), len(known))) @ hashed
-    shares = normalize(counts, norm="l1").sqrt().astype(np.float32)
-    dense: np.ndarray = shares.toarray()
-    return dense
+    ).transform([word])
+    return np.repeat(hashed.indices, hashed.data.astype(int))
 
 
 def fixed(view: View, contexts: Contexts, splits: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -94,17 +97,16 @@ def fixed(view: View, contexts: Contexts, splits: tuple[str, ...]) -> dict[str, 
     kind = contexts.signals[view.signal].kind
     out = {}
     for split in splits:
-        parts, present = [], []
+        parts = []
         torch.manual_seed(0)
         for batch in contexts.batches(split, CHUNK, seed=None):
             values = evaluate([source], batch.signals, batch.present)
-            value = values.tensors[source]
-            parts.append(_summed_up(kind, value))
-            present.append(values.present.get(source, torch.ones(len(value), dtype=torch.bool)))
-        # a word of many texts is cut to letters once
-        words = [text for part in parts for text in part] if isinstance(parts[0], list) else None
-        out[split] = np.concatenate(parts) if words is None else letters(words)
-        out[split][~torch.cat(present).numpy()] = np.nan
+            features = _summed_up(kind, values.tensors[source])
+            there = values.present.get(source)
+            if there is not None:
+                features[~there.numpy()] = np.nan
+            parts.append(features)
+        out[split] = np.concatenate(parts)
     wide = next(iter(out.values())).shape[1]
     # letters are counts of which any may matter little: they are always reduced
     if "train" in out and (wide > WIDE or kind == "text"):
@@ -121,12 +123,11 @@ def described(kind: str, width: int) -> list[str]:
     return [f"raw: {REDUCED} principal components"] if width > WIDE else []
 
 
-def _summed_up(kind: str, value: Tensor) -> np.ndarray | list[str]:
-    """A batch of vectors; of texts, the texts."""
+def _summed_up(kind: str, value: Tensor) -> np.ndarray:
     if kind == "sound" and value.ndim == 2:
         return spectrum(value.float()).numpy()
     if kind == "text" and value.ndim == 2:
-        return strings(value)
+        return letters(strings(value))
     return value.flatten(1).float().numpy().copy()
 
 
