@@ -10,7 +10,7 @@ from torch import nn
 from infomax import Context, I, bounds, data, recipe, runs
 from infomax.evaluation.finding import finding
 from infomax.evaluation.profile import UNTRAINED, hold
-from infomax.evaluation.reading import binned, read
+from infomax.evaluation.reading import Probes, binned, read
 from infomax.evaluation.shortcuts import shortcuts
 from infomax.records import Held, Term, read_results
 from infomax.truth import scenes
@@ -36,6 +36,22 @@ def drawn(tmp_path_factory):
         signals={"picture": {"column": "picture", "kind": "picture"}},
     )
     return data.load(spec)
+
+
+def test_factors_read_together_are_those_read_one_by_one():
+    torch.manual_seed(0)
+    frequencies = [torch.rand(k).add(0.1) for k in (2, 3, 3, 5)]
+    frequencies = [shares / shares.sum() for shares in frequencies]
+    probes = Probes(7, frequencies)
+    nn.init.normal_(probes.linear.weight)
+    nn.init.normal_(probes.top.weight)
+    x, y = torch.randn(20, 7), torch.stack([torch.randint(-1, k, (20,)) for k in (2, 3, 3, 5)], 1)
+    found = probes(x, y)
+    for which, logits in enumerate((probes.linear(x), probes.top(probes.hidden(x)))):
+        for factor, own in enumerate(logits.split([2, 3, 3, 5], 1)):
+            true = y[:, factor]
+            twin = -nn.functional.cross_entropy(own, true, reduction="none", ignore_index=-1)
+            torch.testing.assert_close(found[which, :, factor], twin)
 
 
 class MeanColour(nn.Module):

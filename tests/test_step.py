@@ -261,6 +261,12 @@ def test_how_a_batch_is_cut(monkeypatch):
     assert large.cached and len(list(large.chunks())) == 128
     asked = plan(model, recipe.TrainSpec(batch=512, chunk=200), CPU)
     assert asked.cached and [c.stop for c in asked.chunks()] == [200, 400, 512]
+    model.encoders["table"] = torch.nn.Embedding(1000, 3000)  # each chunk adds to all its gradients
+    assert plan(model, recipe.TrainSpec(batch=16384), CPU).chunk == 256
+    model.encoders["larger"] = torch.nn.Embedding(10_000, 3000)
+    assert plan(model, recipe.TrainSpec(batch=16384), CPU).chunk == 512
+    model.encoders.requires_grad_(False)
+    assert plan(model, recipe.TrainSpec(batch=16384), CPU).chunk == 128
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("RANK", "2")
     third = plan(model, recipe.TrainSpec(batch=512), CPU)

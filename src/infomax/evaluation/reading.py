@@ -99,7 +99,7 @@ def components(
     }
 
 
-class _Probes(nn.Module):
+class Probes(nn.Module):
     """A linear and a two-layer probe of every factor; both begin at the classes' frequencies."""
 
     def __init__(self, inputs: int, frequencies: list[Tensor]) -> None:
@@ -159,7 +159,7 @@ def read(
     frequencies = [((c + 0.5) / (c + 0.5).sum()).float() for c in counts]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        probes = _Probes(x["train"].shape[1], frequencies)
+        probes = Probes(x["train"].shape[1], frequencies)
         best = torch.full((len(names),), -torch.inf)
         kept = {split: torch.zeros(len(x[split]), len(names)) for split in SPLITS[1:]}
         for _ in _epochs(probes, x["train"], y["train"]):
@@ -213,7 +213,7 @@ def _counts(classes: Classes, size: int) -> np.ndarray:
     return np.bincount(classes[classes >= 0], minlength=size).astype(np.float64)
 
 
-def _epochs(probes: _Probes, x: Tensor, y: Tensor) -> Iterator[int]:
+def _epochs(probes: Probes, x: Tensor, y: Tensor) -> Iterator[int]:
     """Train, giving way before the first epoch and after each."""
     yield 0
     batches = max(1, len(x) // BATCH)
