@@ -1,5 +1,6 @@
 """`estimate`: laws over problems whose nats are known, and what happens to bad input."""
 
+import copy
 import json
 import math
 
@@ -16,11 +17,13 @@ from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import FlowRatio
 from infomax.estimation.inputs import columns, copies
 from infomax.estimation.interval import point
+from infomax.estimation.learned import Learned, Schedule, learn
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
-from infomax.estimation.splits import split
+from infomax.estimation.splits import Part, split
+from infomax.estimation.warped import Warped
 from infomax.posteriors import Posterior
 
 
@@ -519,6 +522,65 @@ def test_a_flow_of_two_single_variables_is_a_ratio():
     ratio = FlowRatio("standard", (x[:900], y[:900]), (x[900:1000], y[900:1000]), seed=0, steps=60)
     found = bounded([hold(ratio, x[1000:], y[1000:])])
     assert found.nats == pytest.approx(0.5, abs=0.25)
+
+
+def test_a_critic_is_trained_as_by_a_plain_loop():
+    """The slow twin: torch.optim, a copy for the average, one thing after the other."""
+    x, y = sample(truth.student(2, 2, df=1), 1200)
+    part = Part(x[:900], y[:900], x[900:], y[900:], seed=3)
+    schedule = Schedule(steps=50, every=25)
+    (found,) = learn("rank", Warped, schedule, [part])
+    twin = Learned("rank", Warped, part)
+    quick, scaled = copy.deepcopy(twin.critic), (twin.scaling.x(part.x), twin.scaling.y(part.y))
+    optimizer = torch.optim.AdamW(quick.parameters(), weight_decay=schedule.decay)
+    order, values, rows = torch.Generator().manual_seed(3), [], []
+    for step in range(1, 51):
+        rows = rows or list(torch.randperm(900, generator=order)[:768].split(256))
+        some = rows.pop(0)
+        optimizer.param_groups[0]["lr"] = schedule.height(step / 50)
+        optimizer.zero_grad()
+        schedule.signal.loss(quick(*(side[some].float() for side in scaled))).backward()
+        torch.nn.utils.clip_grad_norm_(quick.parameters(), 1.0)
+        optimizer.step()
+        keep = min(0.98, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for slow, now in zip(twin.critic.parameters(), quick.parameters(), strict=True):
+                slow.copy_(keep * slow + (1 - keep) * now)
+        if step % 25 == 0:
+            held = hold(twin, part.x_validation, part.y_validation)
+            values.append(held.dv if held.resolved else float(held.nce.mean()))
+    assert [step for step, *_ in found.curve] == [25, 50]
+    assert [value for *_, value in found.curve] == pytest.approx(values, abs=2e-3)
+    assert values[0] < values[1], "the last state is the best, so it is the one that is kept"
+    twin.cap = found.cap
+    torch.testing.assert_close(
+        found.matrix(x[:9], y[:9]), twin.matrix(x[:9], y[:9]), atol=1e-2, rtol=0
+    )
+
+
+def test_training_gives_its_threads_back_and_several_are_as_one():
+    x, y = sample(truth.student(2, 2, df=1), 1200)
+    parts = [Part(x[:900], y[:900], x[900:], y[900:], seed=seed) for seed in (0, 1, 2)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = learn("rank", Warped, Schedule(steps=25), parts)
+        assert torch.get_num_threads() == 2
+        for part, one in zip(parts, together, strict=True):
+            (alone,) = learn("rank", Warped, Schedule(steps=25), [part])
+            apart = (one.matrix(x[:9], y[:9]) - alone.matrix(x[:9], y[:9])).abs().max()
+            assert apart < 5e-3, "sums of one thread and of two are rounded otherwise, no more"
+
+        def broken(x, y):
+            critic = Warped(x, y)
+            critic.forward = lambda x, y: 1 / 0
+            return critic
+
+        with pytest.raises(ZeroDivisionError):
+            learn("rank", broken, Schedule(steps=25), parts)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 # -- slow: the learned candidate, and the aims --------------------------------------------------

@@ -105,8 +105,6 @@ class Portfolio:
 
     def _afford(self, record: Record, share: float, folds: int) -> int:
         """How many of so many more folds a candidate can be fitted to in these seconds."""
-        if not folds or self.deadline == math.inf:
-            return folds
         if record.candidate.stops:
             return folds if share > SHORTEST else 0
         cost = 1.2 * record.seconds / len(record.validation)
