@@ -553,9 +553,7 @@ def test_a_critic_is_trained_as_by_a_plain_loop():
     assert [value for *_, value in found.curve] == pytest.approx(values, abs=2e-3)
     assert values[0] < values[1], "the last state is the best, so it is the one that is kept"
     twin.cap = found.cap
-    torch.testing.assert_close(
-        found.matrix(x[:9], y[:9]), twin.matrix(x[:9], y[:9]), atol=1e-2, rtol=0
-    )
+    assert (found.matrix(x[:9], y[:9]) - twin.matrix(x[:9], y[:9])).abs().max() < 1e-2
 
 
 def test_training_gives_its_threads_back_and_several_are_as_one():
@@ -566,10 +564,6 @@ def test_training_gives_its_threads_back_and_several_are_as_one():
     try:
         together = learn("rank", Warped, Schedule(steps=25), parts)
         assert torch.get_num_threads() == 2
-        for part, one in zip(parts, together, strict=True):
-            (alone,) = learn("rank", Warped, Schedule(steps=25), [part])
-            apart = (one.matrix(x[:9], y[:9]) - alone.matrix(x[:9], y[:9])).abs().max()
-            assert apart < 5e-3, "sums of one thread and of two are rounded otherwise, no more"
 
         def broken(x, y):
             critic = Warped(x, y)
@@ -579,6 +573,10 @@ def test_training_gives_its_threads_back_and_several_are_as_one():
         with pytest.raises(ZeroDivisionError):
             learn("rank", broken, Schedule(steps=25), parts)
         assert torch.get_num_threads() == 2
+        torch.set_num_threads(1)
+        for part, one in zip(parts, together, strict=True):
+            (alone,) = learn("rank", Warped, Schedule(steps=25), [part])
+            assert torch.equal(one.matrix(x[:9], y[:9]), alone.matrix(x[:9], y[:9]))
     finally:
         torch.set_num_threads(before)
 
