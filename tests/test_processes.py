@@ -237,8 +237,9 @@ def test_more_processes_than_contexts_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_the_run_with_one_message_and_it_goes_on(tmp_path):
-    run = launch(tmp_path, "cut", 2, epochs=2000)
+@pytest.mark.parametrize("shard", [False, True])
+def test_a_killed_process_ends_the_run_with_one_message_and_it_goes_on(tmp_path, shard):
+    run = launch(tmp_path, "cut", 2, epochs=2000, shard=shard)
     metrics = tmp_path / "cut" / "metrics.jsonl"
     for _ in range(600):
         if metrics.exists():
@@ -251,9 +252,9 @@ def test_a_killed_process_ends_the_run_with_one_message_and_it_goes_on(tmp_path)
     _, errors = run.communicate(timeout=120)
     assert run.returncode != 0
     assert len(re.findall("wanted:", errors)) <= 1
-    assert "Traceback" not in errors.split("torch/distributed")[0]
+    assert "infomax/engine" not in errors  # torchrun's traceback is its own; none is of the run
     done = nats(tmp_path / "cut")[-1][0]
-    again = launch(tmp_path, "cut", 2, "--resume", epochs=2000)
+    again = launch(tmp_path, "cut", 2, "--resume", epochs=2000, shard=shard)
     for _ in range(600):
         if metrics.exists() and nats(tmp_path / "cut")[-1][0] > done:
             break

@@ -103,3 +103,29 @@ def test_the_halves_of_a_table(tmp_path):
     )  # fmt: skip
     (term,) = found.terms
     assert term.nats > 3 * term.stderr and abs(term.control_nats) < term.nats
+
+
+@pytest.fixture(scope="module")
+def sensors(tmp_path_factory):
+    """A wave that two sensors feel, each in its own units and phase; three paces, the label."""
+    draw = np.random.default_rng(0)
+    pace = draw.integers(0, 3, 240)
+    speed = (0.3 * 1.6**pace * draw.uniform(0.9, 1.1, 240))[:, None]
+    angle = speed * np.arange(64) + draw.uniform(0, 6.3, (240, 1))
+    waves = {"accel": (1.0, (0.0, 1.0, 2.0)), "gyro": (200.0, (0.5, 1.5))}
+    felt = {
+        name: size * (np.sin(angle[:, :, None] + phases) + 0.3 * draw.normal(size=(240, 64, 1)))
+        for name, (size, phases) in waves.items()
+    }
+    path = tmp_path_factory.mktemp("felt") / "sensors.npz"
+    np.savez(path, pace=pace, **{name: values.astype("f4") for name, values in felt.items()})
+    return path
+
+
+@pytest.mark.parametrize("name", ["sensors", "cpc-sensors"])
+def test_what_sensors_feel_together_and_later(name, sensors, tmp_path):
+    settings = (f"data.path={sensors}", "data.label=pace", "train.epochs=20")
+    found = train(name, tmp_path / "run", *settings)
+    assert all(term.nats > 3 * term.stderr for term in found.terms)
+    probe = next(p for p in found.probes if p.metric == "accuracy" and p.labels_used == "all")
+    assert probe.learned > 0.8 > probe.raw, "a pace is not a linear map of samples in any phase"

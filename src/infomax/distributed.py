@@ -9,7 +9,8 @@ crosses the network in a step is `bytes_sent`. In one process nothing here does 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +32,27 @@ def rank() -> int:
 def world() -> int:
     """How many processes train together."""
     return dist.get_world_size() if _met() else int(os.environ.get("WORLD_SIZE", "1"))
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Say plainly that another process of the run is gone, whichever collective finds it.
+
+    Those of FSDP, in the middle of a forward or backward, fail as those here do.
+
+    Raises:
+        InfomaxError: instead of the network's error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not (_met() and (isinstance(error, dist.DistError) or "gloo" in str(error).lower())):
+            raise
+        raise InfomaxError(
+            wanted=f"all {world()} processes of the run",
+            got=f"one that ended or cannot be reached ({str(error).splitlines()[0][:120]})",
+            fix="start them again with --resume: the last saved state is whole",
+        ) from None
 
 
 def shares(batch: int, chunk: int, processes: int) -> list[slice]:
@@ -86,7 +108,7 @@ def gather(tensors: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
         mine[: len(flat)] = flat
         mine = mine.view(torch.uint8) if dtype == torch.bool else mine
         parts = [torch.empty_like(mine) for _ in counts]
-        _together(dist.all_gather, parts, mine)
+        dist.all_gather(parts, mine)
         kept = [part.view(dtype)[:count] for part, count in zip(parts, counts, strict=True)]
         whole = torch.cat(kept)
         for index, shape, part in zip(places, shapes, torch.split(whole, widths, 1), strict=True):
@@ -110,14 +132,14 @@ def add_up(parameters: Sequence[nn.Parameter], asked: bool) -> bool:
     parameters = [p for p in parameters if not in_parts(p)]
     flags = [float(asked), *(float(p.grad is not None) for p in parameters)]
     counted = torch.tensor(flags, device=_device())
-    _together(dist.all_reduce, counted)
+    dist.all_reduce(counted)
     anywhere = [p for p, count in zip(parameters, counted[1:].tolist(), strict=True) if count]
     for p in anywhere:
         if p.grad is None:
             p.grad = torch.zeros_like(p)
     for bucket in _buckets(anywhere):
         flat = torch.cat([p.grad.flatten() for p in bucket])  # type: ignore[union-attr]
-        _together(dist.all_reduce, flat)
+        dist.all_reduce(flat)
         for p, part in zip(bucket, torch.split(flat, [p.numel() for p in bucket]), strict=True):
             p.grad.copy_(part.view_as(p))  # type: ignore[union-attr]
     return bool(counted[0] > 0)
@@ -133,7 +155,7 @@ def total(value: Tensor) -> Tensor:
     if world() == 1:
         return value
     value = value.to(_device())
-    _together(dist.all_reduce, value)
+    dist.all_reduce(value)
     return value
 
 
@@ -143,14 +165,14 @@ def from_first(tensors: Mapping[str, Tensor], facts: Any) -> tuple[dict[str, Ten
         return dict(tensors), facts
     shapes = {name: (tuple(value.shape), value.dtype) for name, value in tensors.items()}
     told = [(shapes, facts) if rank() == 0 else None]
-    _together(dist.broadcast_object_list, told)
+    dist.broadcast_object_list(told)
     shapes, facts = told[0]  # type: ignore[misc]
     device = _device()
     out = {}
     for name, (shape, dtype) in shapes.items():
         value = tensors[name] if rank() == 0 else torch.empty(shape, dtype=dtype)
         value = value.detach().to(device).contiguous()
-        _together(dist.broadcast, value, 0)
+        dist.broadcast(value, 0)
         out[name] = value.cpu()
     return out, facts
 
@@ -166,18 +188,6 @@ def _buckets(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
         of[p.dtype].append(p)
         room[p.dtype] -= p.numel()
     return buckets
-
-
-def _together(collective: Callable[..., object], *given: object) -> None:
-    """Do what all processes do at once; say so plainly if one of them is gone."""
-    try:
-        collective(*given)
-    except RuntimeError as error:
-        raise InfomaxError(
-            wanted=f"all {world()} processes of the run",
-            got=f"one that ended or cannot be reached ({str(error).splitlines()[0][:120]})",
-            fix="start them again with --resume: the last saved state is whole",
-        ) from None
 
 
 def _met() -> bool:

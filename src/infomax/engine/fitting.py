@@ -50,6 +50,7 @@ class Trained:
     best: float
 
 
+@distributed.reachable()
 def fit(
     model: Model,
     contexts: Contexts,
