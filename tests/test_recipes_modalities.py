@@ -129,3 +129,16 @@ def test_what_sensors_feel_together_and_later(name, sensors, tmp_path):
     assert all(term.nats > 3 * term.stderr for term in found.terms)
     probe = next(p for p in found.probes if p.metric == "accuracy" and p.labels_used == "all")
     assert probe.learned > 0.8 > probe.raw, "a pace is not a linear map of samples in any phase"
+
+
+def test_two_spans_of_a_text(tmp_path):
+    draw = np.random.default_rng(0)
+    topics = np.array([[f"{letter * 3}{n}" for n in range(30)] for letter in "abc"])
+    topic = draw.integers(0, 3, 240)
+    lines = [" ".join(draw.choice(topics[t], 12)) for t in topic]
+    pd.DataFrame({"text": lines, "topic": topic}).to_parquet(tmp_path / "texts.parquet")
+    where = f"data.path={tmp_path / 'texts.parquet'}"
+    found = train("text-spans", tmp_path / "run", where, "data.label=topic", "train.epochs=20")
+    (term,) = found.terms
+    assert term.nats > 0.5, "what both spans tell is the topic, of log 3 = 1.1 nats"
+    assert term.nats < 1.1 + 3 * term.stderr
