@@ -138,6 +138,12 @@ def test_ksg_is_right_in_one_dimension():
     assert abs(ksg(x, y) - 0.8) < 0.07
 
 
+@pytest.mark.parametrize("at", [-1.0, 0.5])
+def test_ksg_is_right_where_many_values_are_equal(at):
+    problem = truth.censored(0.9, at)
+    assert abs(ksg(*problem.sample(3000)) - problem.nats) < 0.05
+
+
 # -- the whole ----------------------------------------------------------------------------------
 
 
@@ -421,6 +427,30 @@ def test_equal_rows_of_counts_are_no_copies_and_those_of_measurements_are():
     assert copies(x, counts[0])[1] < 100  # rows of x recur, with other y
     classes = torch.from_numpy(np.tile(rng.integers(0, 3, (250, 1)), (4, 1))).double()
     assert copies(x, classes)[1] == 750
+
+
+def test_values_that_are_taken_often_are_no_copies_and_rows_in_between_are():
+    x, y = sample(truth.censored(0.9), 1000)
+    assert copies(x, y)[1] == 0
+    wet = (x > 0).double()
+    assert copies(x * wet, (y + 9) * wet)[1] == 0, (
+        "none or both, so that zeros stand in no other row"
+    )
+    numbers, repeated = copies(torch.cat([x, x[:40]]), torch.cat([y, y[:40]]))
+    seen = ((x[:40] > 0) | (y[:40] > 0)).squeeze(1).numpy()
+    assert repeated == seen.sum() > 10
+    assert np.array_equal(numbers[1000:] == numbers[:40], seen)
+
+
+@pytest.mark.parametrize("at", [-0.5, 0.0, 0.5])
+def test_what_is_seen_above_a_limit_alone_is_estimated(at):
+    problem = truth.censored(0.9, at)
+    x, y = problem.sample(900, seed=1)
+    found = estimate(x, y)
+    best = float(np.diagonal(problem.log_ratio(x, y)).mean())  # of these rows, what can be known
+    assert found.interval[0] < best < found.interval[1]
+    assert abs(found.nats - best) < 0.05
+    assert found.lower_limit < problem.nats
 
 
 def test_labels_as_strings_and_flags_for_integers():

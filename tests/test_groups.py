@@ -100,9 +100,9 @@ def part_of(x, y, seed=0):
 def test_a_group_is_chosen_for_once_and_all_columns_together_get_the_first_model():
     fits = []
 
-    def models(dx, dy, rows):
+    def models(x, y):
         def fit(name, parts):
-            fits.append((name, dx, dy, len(parts)))
+            fits.append((name, x.shape[1], y.shape[1], len(parts)))
             return [GaussianRatio("rank", p.x, p.y) for p in parts]
 
         return [Candidate(name, lambda parts, name=name: fit(name, parts)) for name in "ab"]
@@ -135,7 +135,7 @@ def test_a_large_sum_is_not_said_to_be_larger():
     problem = truth.joined(*[truth.tanh_channel(1, nats=1.5) for _ in range(6)])
     x, y = sample(problem, 1500, seed=5)
     part = part_of(x[:1200], y[:1200])
-    fit = Grouped(lambda *sizes: [mixture()])
+    fit = Grouped(lambda x, y: [mixture()])
     (ratio,) = fit([part])
     held = hold(ratio, x[1200:], y[1200:])
     assert not held.resolved and held.known is not None
@@ -148,7 +148,7 @@ def test_a_large_sum_is_not_said_to_be_larger():
 def test_torn_pairs_get_the_groups_of_the_real_ones():
     two = [truth.tanh_channel(1, nats=0.4) for _ in range(2)]
     x, y = sample(truth.joined(*two), 2000)
-    fit = Grouped(lambda *sizes: [mixture()])
+    fit = Grouped(lambda x, y: [mixture()])
     (real,) = fit([part_of(x, y)])
     (torn,) = fit([part_of(x, y[torch.randperm(2000, generator=torch.Generator().manual_seed(0))])])
     assert [group for group, _ in torn.parts] == [group for group, _ in real.parts]

@@ -54,6 +54,8 @@ CLOSED = [
     truth.student(2, 2, df=4, dispersion=0.4 + 0.6 * np.eye(4)),
     truth.additive_uniform(0.1),
     truth.additive_uniform(0.75),
+    truth.censored(0.75),
+    truth.censored(-0.9, at=0.5),
     truth.table(np.array([[0.3, 0.1, 0.0], [0.05, 0.15, 0.4]])),
     truth.class_uniform(5),
     truth.class_gaussian((-2.0, 0.0, 2.0)),

@@ -124,12 +124,13 @@ def _portfolio(
             "split, but they are no new evidence, so intervals are too narrow."
         )
     cut = split(numbers, seed)
-    rows = len(cut.folds[0][0])
+    first = cut.folds[0][0]
+    rows = len(first)
     if a.classes or b.classes:
         list_of = discrete(x=a.classes, y=b.classes)
     else:
         thorough = budget is not None and budget >= THOROUGH
-        list_of = continuous(a.rows.shape[1], b.rows.shape[1], rows, thorough=thorough)
+        list_of = continuous(a.rows[first], b.rows[first], thorough=thorough)
         if rows < FEWEST:
             notes.append(f"{rows} training rows: too few for networks, so none was tried.")
         if rows < CROWDED * (a.rows.shape[1] + b.rows.shape[1]):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from infomax import bounds
@@ -17,6 +18,7 @@ from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import BROADEST, FlowRatio
 from infomax.estimation.groups import BROADEST as BROADEST_GROUPS
 from infomax.estimation.groups import Grouped
+from infomax.estimation.hurdle import FEW_PATTERNS, HurdleRatio, often
 from infomax.estimation.learned import Schedule, learn
 from infomax.estimation.mixture import WIDEST, MixtureRatio
 from infomax.estimation.ratio import Ratio
@@ -29,44 +31,51 @@ FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
 
 
-def continuous(dx: int, dy: int, rows: int, *, thorough: bool) -> list[Candidate]:
+def continuous(
+    x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"], *, thorough: bool
+) -> list[Candidate]:
     """Candidates for two continuous variables, the simplest first.
 
     Args:
-        dx: columns of x.
-        dy: columns of y.
-        rows: training rows of a fold.
+        x: training rows of a fold: how many they are, of what columns.
+        y: the paired rows.
         thorough: also the slow ones (flows, joint network, InfoNCE), for a long budget.
     """
-    found = _closed(dx, dy, rows, (4, 16, 64) if dx + dy == 2 else (4, 32))
-    if rows >= FEWEST:
-        if 2 < dx + dy <= BROADEST_GROUPS:
+    width = x.shape[1] + y.shape[1]
+    found = _closed(x, y, (4, 16, 64) if width == 2 else (4, 32))
+    if len(x) >= FEWEST:
+        if 2 < width <= BROADEST_GROUPS:
             grouped = Grouped(_of_group)
             found.append(Candidate("grouped", grouped, dear=True, stops=True, flexible=True))
         found += [_warped(kind) for kind in _SCALES]
         if thorough:
-            found += [_flow(kind) for kind in _SCALES if dx + dy <= BROADEST]
+            found += [_flow(kind) for kind in _SCALES if width <= BROADEST]
             found += [_joint(), _infonce()]
     return found
 
 
-def _of_group(dx: int, dy: int, rows: int) -> list[Candidate]:
+def _of_group(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Candidate]:
     """Those for one group of columns; of two, of which there may be many, the quick ones."""
-    if dx + dy == 2:
-        return _closed(dx, dy, rows, (4, 16))
-    return [*_closed(dx, dy, rows, (4, 32)), _warped(_SCALES[0])]
+    if x.shape[1] + y.shape[1] == 2:
+        return _closed(x, y, (4, 16))
+    return [*_closed(x, y, (4, 32)), _warped(_SCALES[0])]
 
 
-def _closed(dx: int, dy: int, rows: int, mixtures: Sequence[int]) -> list[Candidate]:
+def _closed(
+    x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"], mixtures: Sequence[int]
+) -> list[Candidate]:
     """Those without a network; mixtures of so many components, where rows are enough."""
+    rows, width = len(x), x.shape[1] + y.shape[1]
     found = [
         Candidate("copula-gauss", each(lambda p: GaussianRatio("rank", p.x, p.y))),
         Candidate("gauss", each(lambda p: GaussianRatio("standard", p.x, p.y))),
     ]
-    if rows >= 10 * (dx + dy):
+    if rows >= 10 * width:
         found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
-    if dx + dy <= WIDEST:
-        found += [_mixture(c) for c in mixtures if rows >= 25 * c * (dx + dy) ** 0.5]
+    if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
+        found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y)), flexible=True))
+    elif width <= WIDEST:
+        found += [_mixture(c) for c in mixtures if rows >= 25 * c * width**0.5]
     return found
 
 

@@ -106,7 +106,7 @@ class _Classifier:
         numbers = classes[:, 0].long().numpy()
         place = np.searchsorted(self.seen, numbers).clip(max=len(self.seen) - 1)
         known = self.seen[place] == numbers
-        if len(self.seen) < 2:
+        if len(self.seen) < 2 or not len(rows):
             return torch.zeros(len(rows), len(numbers), dtype=torch.float64)
         q = self.model.predict_proba(rows.numpy())  # type: ignore[attr-defined]
         f = np.log(np.maximum(q, 1e-6)) - self.log_share

@@ -158,10 +158,10 @@ class Grouped:
     """Fits a sum over groups: the first time a group is met, validation chooses its candidate.
 
     Args:
-        candidates: (columns of x, of y, training rows) -> those for a group, the simplest first.
+        candidates: training rows of a group -> those for it, the simplest first.
     """
 
-    candidates: Callable[[int, int, int], Sequence[Candidate]]
+    candidates: Callable[[Tensor, Tensor], Sequence[Candidate]]
 
     def __post_init__(self) -> None:
         self.chosen: dict[Group, Candidate] = {}
@@ -188,9 +188,9 @@ class Grouped:
         Of a group that is not bent the first will do, and of all columns together: for these there
         are the candidates beside this one.
         """
-        dx, dy = len(group.x), len(group.y)
-        candidates = self.candidates(dx, dy, len(part.x))
-        if not group.bent or (dx, dy) == (whole.x.shape[1], whole.y.shape[1]):
+        candidates = self.candidates(part.x, part.y)
+        everything = (part.x.shape, part.y.shape) == (whole.x.shape, whole.y.shape)
+        if not group.bent or everything:
             candidates = candidates[:1]
         begun = time.perf_counter()
         share = replace(part, seconds=part.seconds / len(candidates))

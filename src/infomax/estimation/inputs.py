@@ -15,6 +15,7 @@ from torch import Tensor
 from infomax._errors import InfomaxError
 
 Discrete = Literal["auto", "x", "y", "both", "none"]
+OFTEN = 0.01  # share of the rows in which a value is one that is taken often, not a copy
 FEW = 20  # distinct integers up to which a column is taken for classes
 FEWEST = 20  # rows under which there is nothing to say
 
@@ -248,8 +249,9 @@ def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
 
     In the order of their first row, so that another scale of the numbers changes no split.
 
-    Of counts, or of rounded numbers, many rows are equal by chance, and none is a copy: there, most
-    pairs of rows that are equal in x differ in y, and the other way round.
+    Of counts, of rounded numbers, or of columns with many zeros, rows are equal by chance, and none
+    is a copy. A copy is told by a value, of x or of y, that stands in no other row; but one in more
+    than a hundredth of all rows (and in ten) is a value that is taken often, like "no rain".
 
     Rows are told apart by a hash of 64 bits, column by column, so that a million take seconds.
     """
@@ -257,8 +259,10 @@ def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
 
     of_x, of_y = _hashed(x), _hashed(y)
     numbers: np.ndarray = pd.factorize(of_x * _ODD + of_y)[0]
-    if 2 * _equal_pairs(numbers) < min(_equal_pairs(of_x), _equal_pairs(of_y)):
-        return np.arange(len(x)), 0
+    equal, equal_x, equal_y = (_times(values) for values in (numbers, of_x, of_y))
+    alone = (equal == equal_x) | (equal == equal_y)
+    copied = (equal > 1) & alone & (equal <= max(OFTEN * len(x), 10))
+    numbers = pd.factorize(np.where(copied, numbers, len(x) + np.arange(len(x))))[0]
     return numbers, len(numbers) - int(numbers.max()) - 1
 
 
@@ -272,9 +276,10 @@ def _hashed(rows: Tensor) -> Shaped[np.ndarray, " n"]:
     return mixed
 
 
-def _equal_pairs(values: Shaped[np.ndarray, " n"]) -> float:
-    counts = np.unique(values, return_counts=True)[1].astype(float)
-    return float((counts * (counts - 1) / 2).sum())
+def _times(values: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """In how many rows each value stands."""
+    _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return counts[number]
 
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)

@@ -8,7 +8,7 @@ from infomax.truth.bmi40 import bmi40
 from infomax.truth.channels import gaussian_channel, mixture_channel, tanh_channel
 from infomax.truth.gaussian import correlated, dense, from_covariance, sparse, student
 from infomax.truth.problem import Problem, independent, joined
-from infomax.truth.scalar import additive_uniform, class_gaussian, class_uniform, table
+from infomax.truth.scalar import additive_uniform, censored, class_gaussian, class_uniform, table
 from infomax.truth.scenes import FACTORS, Scenes
 from infomax.truth.transforms import (
     Transform,
@@ -34,6 +34,7 @@ __all__ = [
     "additive_uniform",
     "asinh",
     "bmi40",
+    "censored",
     "class_gaussian",
     "class_uniform",
     "correlated",
