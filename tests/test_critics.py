@@ -279,6 +279,20 @@ def test_shrinkage_vanishes_with_samples_and_wins_without():
     assert torch.equal(shrunk_correlation(flat)[-1, :-1], torch.zeros(60, dtype=few.dtype))
 
 
+@pytest.mark.parametrize(("pairs", "nats"), [(1, 3.0), (1, 6.0), (4, 6.0), (4, 24.0)])
+@pytest.mark.parametrize("beside", [0, 10])
+def test_strong_correlations_are_not_hidden_by_the_shrinkage_that_weak_ones_need(
+    pairs, nats, beside
+):
+    rng = np.random.default_rng(0)
+    rho = math.sqrt(1 - math.exp(-2 * nats / pairs))
+    x, noise = (torch.from_numpy(rng.standard_normal((2001, pairs))) for _ in range(2))
+    y = rho * x + math.sqrt(1 - rho**2) * noise
+    others = torch.from_numpy(rng.standard_normal((2001, beside)))
+    found = canonical(shrunk_correlation(torch.cat([x, others, y], 1)), pairs + beside)[2]
+    assert float(-0.5 * (1 - found.square()).log().sum()) == pytest.approx(nats, rel=0.05)
+
+
 def test_bad_requests_say_what_to_do():
     with pytest.raises(InfomaxError, match="temperature within"):
         Cosine(temperature=0.001)

@@ -429,6 +429,15 @@ def test_equal_rows_of_counts_are_no_copies_and_those_of_measurements_are():
     assert copies(x, classes)[1] == 750
 
 
+@pytest.mark.parametrize("nats", [3.0, 5.0])
+def test_two_columns_that_are_nearly_one_are_seen_to_be(nats):
+    problem = truth.correlated(1, 1, nats=nats)
+    found = estimate(*problem.sample(1000, seed=1))
+    assert abs(found.nats - nats) < 0.15
+    assert found.interval[0] < nats < found.interval[1]
+    assert found.lower_limit < nats
+
+
 def test_values_that_are_taken_often_are_no_copies_and_rows_in_between_are():
     x, y = sample(truth.censored(0.9), 1000)
     assert copies(x, y)[1] == 0

@@ -6,9 +6,14 @@ them for its first guess, a copula estimator for its whole answer.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+MILDER = (1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256, 0.0)
+"""Shares of the Ledoit–Wolf intensity that are tried."""
 
 
 def products(
@@ -77,10 +82,13 @@ def gaussianize(
 
 
 def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
-    """Correlation matrix pulled towards the identity by the Ledoit–Wolf intensity.
+    """Correlation matrix pulled towards the identity, by no more than half of the rows bear out.
 
-    R = (1 − λ) S + λ I with λ = Σ_ij Var(S_ij) / Σ_ij (S_ij − I_ij)², clipped to [0, 1], i ≠ j.
-    A constant column correlates with nothing.
+    R = (1 − m λ) S + m λ I with the Ledoit–Wolf intensity λ = Σ_ij Var(S_ij) / Σ_ij S_ij², i ≠ j,
+    clipped to [0, 1], which is right for many weak correlations, and hides what a strong one
+    tells: ρ = 1 − 10⁻⁵ is 5.4 nats, 1 − 10⁻³ is 3.1. So m is the one of `MILDER` with the largest
+    likelihood of half of the rows (two in turn: the first two of four, the last two) under the R of
+    the others. A constant column correlates with nothing.
 
     Source: Ledoit & Wolf 2004; for correlations: Schäfer & Strimmer 2005.
 
@@ -89,14 +97,39 @@ def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
         tensor([[1.]])
     """
     n, d = z.shape
-    z = z - z.mean(0)
-    deviation = z.square().mean(0).sqrt()
-    z = z / torch.where(deviation > 0, deviation, 1.0)
+    z = _standardized(z)
     s = z.mT @ z / n
     off = 1.0 - torch.eye(d, dtype=z.dtype, device=z.device)
     variance = ((z.square().mT @ z.square()) / n - s.square()) / n
-    strength = (variance * off).sum() / (s.square() * off).sum().clamp_min(1e-12)
-    return (1 - strength.clamp(0, 1)) * s * off + torch.diag_embed(torch.ones_like(deviation))
+    strength = float((variance * off).sum() / (s.square() * off).sum().clamp_min(1e-12))
+    first = torch.arange(n, device=z.device) % 4 < 2
+    halves = [_standardized(rows) for rows in (z[first], z[~first])]
+    parts = [rows.mT @ rows / max(len(rows), 1) for rows in halves]
+
+    def likelihood(milder: float) -> float:
+        pulled = [_pulled(part, 2 * milder * strength) for part in parts]
+        return sum(_likelihood(r, part) for r, part in zip(pulled, parts[::-1], strict=True))
+
+    return _pulled(s, (max(MILDER, key=likelihood) if n > 3 else 1.0) * strength)
+
+
+def _standardized(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    z = z - z.mean(0)
+    deviation = z.square().mean(0).sqrt()
+    return z / torch.where(deviation > 0, deviation, 1.0)
+
+
+def _pulled(s: Float[Tensor, "d d"], strength: float) -> Float[Tensor, "d d"]:
+    off = 1 - min(max(strength, 0.0), 1.0)
+    return s.mul(off).fill_diagonal_(1.0)
+
+
+def _likelihood(r: Float[Tensor, "d d"], s: Float[Tensor, "d d"]) -> float:
+    """Twice the Gaussian's mean log-likelihood of rows with second moments s, less a constant."""
+    root, failed = torch.linalg.cholesky_ex(r)
+    if bool(failed):
+        return -math.inf
+    return float(-2 * root.diagonal().log().sum() - torch.cholesky_solve(s, root).diagonal().sum())
 
 
 def canonical(
@@ -104,7 +137,8 @@ def canonical(
 ) -> tuple[Float[Tensor, "dx c"], Float[Tensor, "dy c"], Float[Tensor, " c"]]:
     """Canonical directions of the first `dx` variables and the others: (Wx, Wy, ρ).
 
-    a = x Wx and b = y Wy are white, and E[a_k b_k] = ρ_k, every other covariance zero.
+    a = x Wx and b = y Wy are white, and E[a_k b_k] = ρ_k, every other covariance zero. ρ stays far
+    enough below 1 for 1 − ρ² to be known (5.3 nats a pair in float32, 13 in float64).
 
     Source: Hotelling 1936.
 
@@ -119,7 +153,7 @@ def canonical(
     u, rho, vt = torch.linalg.svd(cross, full_matrices=False)
     wx = torch.linalg.solve_triangular(white_x.mT, u, upper=True)
     wy = torch.linalg.solve_triangular(white_y.mT, vt.mT, upper=True)
-    return wx, wy, rho.clamp(0, 1 - 1e-5)
+    return wx, wy, rho.clamp(0, 1 - torch.finfo(rho.dtype).eps ** 0.75)
 
 
 def gaussian_log_ratio(

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 from infomax.gaussian import canonical, products, shrunk_correlation
 
+LARGEST = 1 - 1e-4
+"""Canonical correlation that a network in float32 can have: 4.3 nats a pair."""
+
 
 class Radial(nn.Module):
     """Add to the columns of z their radius and the columns times it: r = mean z², [z, log r …].
@@ -60,7 +63,7 @@ class Warped(nn.Module):
         z = torch.cat([x, y], 1).double()
         wx, wy, rho = (part.to(x.dtype) for part in canonical(shrunk_correlation(z), x.shape[1]))
         self.wx, self.wy = nn.Parameter(wx), nn.Parameter(wy)
-        self.rho = nn.Parameter(torch.atanh(rho))
+        self.rho = nn.Parameter(torch.atanh(rho.clamp(max=LARGEST)))
         self.pairs, self.rank = len(rho), rank
         self.of_x = _tower(x.shape[1], self.pairs + rank + 1, width)
         self.of_y = _tower(y.shape[1], self.pairs + rank + 1, width)
@@ -73,7 +76,7 @@ class Warped(nn.Module):
         split = [self.pairs, self.rank, 1]
         warp_x, g, u = self.of_x(x).split(split, 1)
         warp_y, h, v = self.of_y(y).split(split, 1)
-        rho = torch.tanh(self.rho).clamp(max=1 - 1e-4)
+        rho = torch.tanh(self.rho).clamp(max=LARGEST)
         tight = 1 - rho.square()
         a, b, own = x @ self.wx + warp_x, y @ self.wy + warp_y, rho.square() / (2 * tight)
         left = torch.cat([a * (rho / tight), g / math.sqrt(self.rank)], 1)
