@@ -293,6 +293,38 @@ def test_strong_correlations_are_not_hidden_by_the_shrinkage_that_weak_ones_need
     assert float(-0.5 * (1 - found.square()).log().sum()) == pytest.approx(nats, rel=0.05)
 
 
+def test_half_of_the_rows_are_shrunk_twice_as_much():
+    """Few rows of equal correlations: what the slow twin, over the same halves, finds best."""
+    rng = np.random.default_rng(3)
+    for rows in (24, 61, 200):
+        z = torch.from_numpy(
+            rng.standard_normal((rows, 8)) @ np.linalg.cholesky(0.7 * np.eye(8) + 0.3).T
+        )
+        s = torch.corrcoef(z.mT)
+        off = ~torch.eye(8, dtype=torch.bool)
+        unit = (z - z.mean(0)) / z.std(0, correction=0)
+        spread = (unit[:, :, None] * unit[:, None]).var(0, correction=0) / rows
+        strength = float(spread[off].sum() / s[off].square().sum())
+
+        def pulled(part, share, times=1, strength=strength):
+            weight = min(max(times * share * strength, 1e-8), 1)
+            return (1 - weight) * torch.corrcoef(part.mT) + weight * torch.eye(8)
+
+        def likelihood(share, z=z, rows=rows, pulled=pulled):
+            halves = z[: rows // 2], z[rows // 2 :]
+            value = 0.0
+            for one, other in (halves, halves[::-1]):
+                unit = (other - other.mean(0)) / other.std(0, correction=0)
+                normal = torch.distributions.MultivariateNormal(
+                    torch.zeros(8).double(), pulled(one, share, 2)
+                )
+                value += float(normal.log_prob(unit).mean())
+            return value
+
+        best = max((1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256, 0.0), key=likelihood)
+        torch.testing.assert_close(shrunk_correlation(z), pulled(z, best))
+
+
 def test_bad_requests_say_what_to_do():
     with pytest.raises(InfomaxError, match="temperature within"):
         Cosine(temperature=0.001)

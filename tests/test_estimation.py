@@ -427,6 +427,8 @@ def test_equal_rows_of_counts_are_no_copies_and_those_of_measurements_are():
     assert copies(x, counts[0])[1] < 100  # rows of x recur, with other y
     classes = torch.from_numpy(np.tile(rng.integers(0, 3, (250, 1)), (4, 1))).double()
     assert copies(x, classes)[1] == 750
+    other = torch.from_numpy(rng.normal(size=(1000, 1)).round(2))  # recurs, with either class
+    assert copies((other > 0.3).double() + rng.integers(0, 2, (1000, 1)), other)[1] == 0
 
 
 @pytest.mark.parametrize("nats", [3.0, 5.0])
@@ -436,6 +438,39 @@ def test_two_columns_that_are_nearly_one_are_seen_to_be(nats):
     assert abs(found.nats - nats) < 0.15
     assert found.interval[0] < nats < found.interval[1]
     assert found.lower_limit < nats
+
+
+@pytest.mark.parametrize(
+    ("n", "dim", "nats"), [(40, 1, 5.0), *((n, d, 5.0 + d) for n in (100, 300) for d in (1, 3, 5))]
+)
+def test_what_few_rows_cannot_resolve_is_not_taken_for_information(n, dim, nats):
+    """Pairs that would make the partition function large are missing: no reason for more nats."""
+    problem = truth.correlated(dim, dim, nats=nats, mix=0)
+    found = estimate(*problem.sample(n, seed=0))
+    assert found.interval[0] < nats and found.interval[1] > 0.85 * nats
+    assert found.interval[1] < 1.5 * nats and 0.8 * nats < found.nats < 1.15 * nats
+    assert found.lower_limit < nats
+
+
+@pytest.mark.parametrize("more", ["itself", "line", "bent"])
+def test_a_column_that_stands_there_twice_is_no_hindrance(more):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    y = x[:, :1] + rng.normal(size=(300, 1))
+    column = {"itself": x[:, :1], "line": 3 * x[:, :1] + 2, "bent": np.exp(x[:, :1])}[more]
+    once, twice = estimate(x, y), estimate(np.concatenate([x, column], 1), y)
+    assert twice.nats == pytest.approx(once.nats, abs=0.05)
+    same = estimate(x, np.concatenate([column, y], 1))
+    assert math.isfinite(same.interval[1]) and same.nats > 4
+
+
+@pytest.mark.parametrize(("rows", "times"), [(50, 20), (40, 15), (200, 2)])
+def test_copies_of_independent_rows_show_nothing(rows, times):
+    rng = np.random.default_rng(0)
+    x, y = (np.repeat(rng.normal(size=(rows, 2)), times, 0) for _ in range(2))
+    found = estimate(x, y)
+    assert found.nats < 0.05 and found.interval[0] == 0 and found.interval[1] < 0.3
+    assert any("exact copies" in note for note in found.notes)
 
 
 def test_values_that_are_taken_often_are_no_copies_and_rows_in_between_are():
@@ -704,10 +739,12 @@ def test_a_flexible_winner_reaches_as_high_as_more_rows_would_bring():
         record.drop = drop
         return point(record, [record], bounded([held]), 0.95, second)[2]
 
-    steady = high(flexible=False, drop=0.1, second=2.0)
+    steady = high(flexible=False, drop=0.1)
     assert high(flexible=True, drop=0.0) == high(flexible=True, drop=-0.1) == steady
     assert high(flexible=True, drop=0.1) == pytest.approx(steady + 0.1 / (2**0.5 - 1))
-    assert high(flexible=True, drop=0.0, second=2.0) == pytest.approx(steady - held.dv + 2.0)
+    for flexible in (True, False):
+        reached = high(flexible=flexible, drop=0.0, second=2.0)
+        assert reached == pytest.approx(steady - held.dv + 2.0)
 
 
 def test_a_candidate_that_is_nan_in_a_later_fold_does_not_win():

@@ -58,8 +58,10 @@ def test_patterns_of_several_columns_and_one_that_is_new():
     never = (x > 0).all(1)
     x, y = x[~never], y[~never]  # the pattern "both are seen" is new to it
     ratio = HurdleRatio(x, y)
-    scores = ratio.matrix(torch.tensor([[1.0, 1.0], [1.0, 0.0]]).double(), y[:5])
-    assert scores.isfinite().all()
+    scores = ratio.matrix(
+        torch.tensor([[1.0, 1.0], [1.0, 0.0]]).double(), torch.zeros(1, 1).double()
+    )
+    assert scores[0] == 0 and scores[1] != 0, "nothing is known of a pattern that is new"
     assert hold(ratio, *(v[::2] for v in (x, y))).dv > 0.1
 
 
@@ -71,6 +73,14 @@ def test_what_counts_as_a_value_that_is_taken_often():
     same = np.ones(400)
     found = often(torch.from_numpy(np.stack([rain, counts, rare, same], 1)))
     assert found[0] == 0 and found[1:3].isnan().all() and found[3] == 1
+
+
+def test_what_bends_beside_such_a_value_is_seen_too():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(900, 1))
+    y = x**2 + 0.3 * rng.normal(size=(900, 1))
+    found = estimate(np.where(rng.random((900, 1)) < 0.1, 0.0, x), y)
+    assert found.nats > 0.7
 
 
 def test_it_is_tried_where_there_is_one_and_wins_where_a_gaussian_cannot():

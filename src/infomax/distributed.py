@@ -46,13 +46,13 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not (_met() and (isinstance(error, dist.DistError) or "gloo" in str(error).lower())):
+        if not (_met() and (isinstance(error, dist.DistError) or "/gloo/" in str(error))):
             raise
         raise InfomaxError(
             wanted=f"all {world()} processes of the run",
             got=f"one that ended or cannot be reached ({str(error).splitlines()[0][:120]})",
             fix="start them again with --resume: the last saved state is whole",
-        ) from None
+        ) from error
 
 
 def shares(batch: int, chunk: int, processes: int) -> list[slice]:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 MILDER = (1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256, 0.0)
 """Shares of the Ledoit–Wolf intensity that are tried."""
+LEAST = 1e-8
+"""The least intensity: a column that stands there twice leaves a matrix that can be inverted."""
 
 
 def products(
@@ -84,11 +86,12 @@ def gaussianize(
 def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
     """Correlation matrix pulled towards the identity, by no more than half of the rows bear out.
 
-    R = (1 − m λ) S + m λ I with the Ledoit–Wolf intensity λ = Σ_ij Var(S_ij) / Σ_ij S_ij², i ≠ j,
-    clipped to [0, 1], which is right for many weak correlations, and hides what a strong one
-    tells: ρ = 1 − 10⁻⁵ is 5.4 nats, 1 − 10⁻³ is 3.1. So m is the one of `MILDER` with the largest
-    likelihood of half of the rows (two in turn: the first two of four, the last two) under the R of
-    the others. A constant column correlates with nothing.
+    R = (1 − l) S + l I, l = m λ within [LEAST, 1], with the Ledoit–Wolf intensity
+    λ = Σ_ij Var(S_ij) / Σ_ij S_ij², i ≠ j. That is right for many weak correlations, and hides what
+    a strong one tells: ρ = 1 − 10⁻⁵ is 5.4 nats, 1 − 10⁻³ is 3.1. So m is the one of `MILDER` with
+    the largest likelihood of half of the rows under the R of the others (in turn, at 2 λ, as they
+    are half as many). The halves are the first rows and the last: rows that are mirrored, or
+    copies, should lie side by side. A constant column correlates with nothing.
 
     Source: Ledoit & Wolf 2004; for correlations: Schäfer & Strimmer 2005.
 
@@ -102,8 +105,7 @@ def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
     off = 1.0 - torch.eye(d, dtype=z.dtype, device=z.device)
     variance = ((z.square().mT @ z.square()) / n - s.square()) / n
     strength = float((variance * off).sum() / (s.square() * off).sum().clamp_min(1e-12))
-    first = torch.arange(n, device=z.device) % 4 < 2
-    halves = [_standardized(rows) for rows in (z[first], z[~first])]
+    halves = [_standardized(rows) for rows in (z[: n // 2], z[n // 2 :])]
     parts = [rows.mT @ rows / max(len(rows), 1) for rows in halves]
 
     def likelihood(milder: float) -> float:
@@ -120,7 +122,7 @@ def _standardized(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
 
 
 def _pulled(s: Float[Tensor, "d d"], strength: float) -> Float[Tensor, "d d"]:
-    off = 1 - min(max(strength, 0.0), 1.0)
+    off = 1 - min(max(strength, LEAST), 1.0)
     return s.mul(off).fill_diagonal_(1.0)
 
 
@@ -132,13 +134,18 @@ def _likelihood(r: Float[Tensor, "d d"], s: Float[Tensor, "d d"]) -> float:
     return float(-2 * root.diagonal().log().sum() - torch.cholesky_solve(s, root).diagonal().sum())
 
 
+def strongest(dtype: torch.dtype) -> float:
+    """The largest correlation ρ of a type of number in which 1 − ρ² is known well enough."""
+    return float(1 - torch.finfo(dtype).eps ** 0.75)
+
+
 def canonical(
     correlation: Float[Tensor, "d d"], dx: int
 ) -> tuple[Float[Tensor, "dx c"], Float[Tensor, "dy c"], Float[Tensor, " c"]]:
     """Canonical directions of the first `dx` variables and the others: (Wx, Wy, ρ).
 
-    a = x Wx and b = y Wy are white, and E[a_k b_k] = ρ_k, every other covariance zero. ρ stays far
-    enough below 1 for 1 − ρ² to be known (5.3 nats a pair in float32, 13 in float64).
+    a = x Wx and b = y Wy are white, and E[a_k b_k] = ρ_k, every other covariance zero. ρ is at most
+    `strongest` (5.6 nats a pair in float32, 13 in float64).
 
     Source: Hotelling 1936.
 
@@ -153,7 +160,7 @@ def canonical(
     u, rho, vt = torch.linalg.svd(cross, full_matrices=False)
     wx = torch.linalg.solve_triangular(white_x.mT, u, upper=True)
     wy = torch.linalg.solve_triangular(white_y.mT, vt.mT, upper=True)
-    return wx, wy, rho.clamp(0, 1 - torch.finfo(rho.dtype).eps ** 0.75)
+    return wx, wy, rho.clamp(0, strongest(rho.dtype))
 
 
 def gaussian_log_ratio(

@@ -69,7 +69,8 @@ class GaussianStarted(nn.Module):
             self.register_buffer(f"scores_{name}", scores)
         z, w = self._gaussianized(x, y)
         correlation = gaussian.shrunk_correlation(torch.cat([z, w], -1).double())
-        wx, wy, rho = gaussian.canonical(correlation.to(x.dtype), x.shape[-1])
+        wx, wy, rho = gaussian.canonical(correlation, x.shape[-1])
+        rho = rho.clamp(max=gaussian.strongest(x.dtype))
         for name, fitted in (("wx", wx), ("wy", wy), ("rho", rho)):
             self.register_buffer(name, fitted.to(x.dtype))
         self.net = Joint(hidden=hidden)

@@ -144,7 +144,8 @@ def _portfolio(
     if folds.skipped:
         notes.append(f"Out of budget, not tried: {', '.join(folds.skipped)}.")
     tried = [told for record in records for told in _tried(record)]
-    second = [] if a.classes or b.classes else neighbours(a.rows, b.rows, seed=seed)
+    singly = np.unique(numbers, return_index=True)[1]  # a copy is its own nearest neighbour
+    second = [] if a.classes or b.classes else neighbours(a.rows[singly], b.rows[singly], seed=seed)
     opinion = second[0].test_nats if second else None
     tried += second
     samples = {**cut.counts, "test": sum(len(fold.positive) for fold in best.test)}

@@ -74,7 +74,7 @@ def _closed(
         found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
     if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
         found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y)), flexible=True))
-    elif width <= WIDEST:
+    if width <= WIDEST:
         found += [_mixture(c) for c in mixtures if rows >= 25 * c * width**0.5]
     return found
 

@@ -107,9 +107,7 @@ def _dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Ten
         weight = (df + d) / (df + _square(t, torch.linalg.inv(correlation)))
         weighted = t * weight.sqrt()[:, None]
         scale = weighted.square().mean(0).sqrt().clamp_min(1e-12)
-        mirrored = torch.stack(
-            [weighted / scale, -weighted / scale], 1
-        )  # of mean zero, side by side
+        mirrored = torch.stack([weighted / scale, -weighted / scale], 1)  # so that the mean is 0
         correlation = shrunk_correlation(mirrored.flatten(0, 1))
     return correlation
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from infomax._errors import InfomaxError
@@ -250,8 +250,9 @@ def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
     In the order of their first row, so that another scale of the numbers changes no split.
 
     Of counts, of rounded numbers, or of columns with many zeros, rows are equal by chance, and none
-    is a copy. A copy is told by a value, of x or of y, that stands in no other row; but one in more
-    than a hundredth of all rows (and in ten) is a value that is taken often, like "no rain".
+    is a copy. A copy is told by a value, of x or of y, that stands in no other row: of a side where
+    nearly all that recur do so with the same partner. But one in more than a hundredth of all rows
+    (and in ten), and far more often than most, is a value that is taken often, like "no rain".
 
     Rows are told apart by a hash of 64 bits, column by column, so that a million take seconds.
     """
@@ -259,9 +260,8 @@ def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
 
     of_x, of_y = _hashed(x), _hashed(y)
     numbers: np.ndarray = pd.factorize(of_x * _ODD + of_y)[0]
-    equal, equal_x, equal_y = (_times(values) for values in (numbers, of_x, of_y))
-    alone = (equal == equal_x) | (equal == equal_y)
-    copied = (equal > 1) & alone & (equal <= max(OFTEN * len(x), 10))
+    equal = _times(numbers)
+    copied = _told_by(of_x, equal) | _told_by(of_y, equal)
     numbers = pd.factorize(np.where(copied, numbers, len(x) + np.arange(len(x))))[0]
     return numbers, len(numbers) - int(numbers.max()) - 1
 
@@ -276,10 +276,22 @@ def _hashed(rows: Tensor) -> Shaped[np.ndarray, " n"]:
     return mixed
 
 
+def _told_by(
+    side: Shaped[np.ndarray, " n"], equal: Int[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Rows whose value on one side stands in their copies alone, if that side can tell."""
+    own = _times(side)
+    usual = np.median(own[np.unique(side, return_index=True)[1]])
+    recurs = (own > 1) & (own <= max(OFTEN * len(own), 10, 5 * usual))
+    same: np.ndarray = recurs & (own == equal)
+    return same & bool(same.sum() >= 0.9 * recurs.sum())
+
+
 def _times(values: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """In how many rows each value stands."""
     _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return counts[number]
+    times: np.ndarray = counts[number]
+    return times
 
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)

@@ -28,7 +28,7 @@ def point(
 
     The error is that of the held-out rows, with half the correction below and the whole above: a
     model with many parameters for its rows errs low. A flexible winner (a mixture, a network) falls
-    short of most dependences, by `_shortfall`; a second opinion above it has its place, too.
+    short of most dependences, by `_shortfall`. A second opinion above the value has its place, too.
 
     The choice itself is in doubt: the interval reaches as high as that of any candidate that
     validation could not tell from the winner, by what test gives it over the winner row by row.
@@ -61,7 +61,9 @@ def point(
     low = max(nats - below, 0.0) if trust > 0 else 0.0
     tops = [max(value, nats, 0.0) + above]
     if best.candidate.flexible and trust > 0:
-        tops += [held + _shortfall(best, abs(correction)) + below, (second or 0.0) + below]
+        tops.append(held + _shortfall(best, abs(correction)) + below)
+    if second is not None:
+        tops.append(second + below)
     for other in records:
         if other is not best and alike(other, best):
             more, error = _ahead(other, best)
@@ -84,7 +86,7 @@ def _ahead(other: Record, best: Record) -> tuple[float, float]:
 def _dv_terms(held: Held) -> Tensor:
     """Terms whose mean is Donsker-Varadhan: unlike NWJ's, no partition can blow them up."""
     own = held.positive - held.log_partition
-    if held.known is not None:
+    if not held.by_pairs:
         return own
     return own - 2 * (held.mass / max(held.partition, 1e-300) - 1)
 

@@ -65,9 +65,20 @@ class Held:
 
     @property
     def log_partition(self) -> float:
-        """Value of log E_q[e^f]."""
-        if self.known is not None:
-            return self.known
+        """Value of log E_q[e^f]: as the model knows it, or as pairs show it."""
+        return self._shown if self.by_pairs else self.known or 0.0
+
+    @property
+    def by_pairs(self) -> bool:
+        """Whether `log_partition` is what pairs show.
+
+        Where few carry it, those that would make it large may be missing. Then it is not believed
+        to be below 0, what it is of a log-ratio: what is missing is no information.
+        """
+        return self.known is None and (self.effective >= RESOLVED or self._shown > 0)
+
+    @property
+    def _shown(self) -> float:
         return self.centre + math.log(max(self.partition, 1e-300))
 
     @property
@@ -98,7 +109,8 @@ def hold(
         ratio: the fitted model.
         x: rows it has not seen (or, to know its optimism, rows it has).
         y: the paired rows.
-        centre: c; None takes log E_q[e^f] of these rows, which makes NWJ equal DV.
+        centre: c; None takes log E_q[e^f] of these rows, which makes NWJ equal DV, but not below 0
+            where few pairs show it.
     """
     n = len(x)
     parts = max(1, round(n / ratio.block))
@@ -111,14 +123,17 @@ def hold(
     pairs = sum((high - low) * (high - low - 1) for low, high in pairwise(cuts))
     log_z = float(torch.logsumexp(logs, 0)) - math.log(n)
     log_squares = float(torch.logsumexp(torch.tensor([block.squares for block in blocks]), 0))
-    c = log_z if centre is None else centre
+    log_effective = 2 * (log_z + math.log(max(pairs, 1))) - log_squares
+    effective = math.exp(min(max(log_effective, 0.0), 700.0))  # one at least, if all underflow
+    own = log_z if effective >= RESOLVED else max(log_z, 0.0)
+    c = own if centre is None else centre
     found = Held(
         positive=torch.cat([block.positive for block in blocks]),
         mass=(logs - c).exp(),
         nce=torch.cat([block.nce for block in blocks]),
         partition=math.exp(min(log_z - c, 700.0)),
         centre=c,
-        effective=math.exp(min(2 * (log_z + math.log(max(pairs, 1))) - log_squares, 700.0)),
+        effective=effective,
         pairs=pairs,
         block=n // parts,
     )
