@@ -32,7 +32,7 @@ FEWEST = 30  # rows of a pattern from which anything is fitted to them
 
 
 def often(rows: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
-    """The value that each column takes often; NaN where there is none.
+    """The value that each column takes often; NaN where there is none, or two of the kind.
 
     Example:
         >>> often(torch.tensor([[0.0, 1.0]] * 6 + [[0.1 * i, 1.5 * i] for i in range(20)]))
