@@ -65,17 +65,13 @@ class Held:
 
     @property
     def log_partition(self) -> float:
-        """Value of log E_q[e^f]: as the model knows it, or as pairs show it."""
-        return self._shown if self.by_pairs else self.known or 0.0
+        """Value of log E_q[e^f]: as the model knows it, or as far as pairs are believed."""
+        return _believed(self._shown, self.effective) if self.known is None else self.known
 
     @property
     def by_pairs(self) -> bool:
-        """Whether `log_partition` is what pairs show.
-
-        Where few carry it, those that would make it large may be missing. Then it is not believed
-        to be below 0, what it is of a log-ratio: what is missing is no information.
-        """
-        return self.known is None and (self.effective >= RESOLVED or self._shown > 0)
+        """Whether `log_partition` is what pairs show, with the error that this has."""
+        return self.log_partition == self._shown
 
     @property
     def _shown(self) -> float:
@@ -125,8 +121,7 @@ def hold(
     log_squares = float(torch.logsumexp(torch.tensor([block.squares for block in blocks]), 0))
     log_effective = 2 * (log_z + math.log(max(pairs, 1))) - log_squares
     effective = math.exp(min(max(log_effective, 0.0), 700.0))  # one at least, if all underflow
-    own = log_z if effective >= RESOLVED else max(log_z, 0.0)
-    c = own if centre is None else centre
+    c = _believed(log_z, effective) if centre is None else centre
     found = Held(
         positive=torch.cat([block.positive for block in blocks]),
         mass=(logs - c).exp(),
@@ -138,6 +133,15 @@ def hold(
         block=n // parts,
     )
     return found if found.resolved else replace(found, known=ratio.log_partition(x, y))
+
+
+def _believed(shown: float, effective: float) -> float:
+    """What to take for log E_q[e^f] when so many pairs carry what they show.
+
+    If they are few, those that would make it large may be missing: then it is not taken to be below
+    0, what it is of a log-ratio, for what is missing is no information.
+    """
+    return shown if effective >= RESOLVED else max(shown, 0.0)
 
 
 @dataclass(frozen=True)
