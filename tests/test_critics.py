@@ -1,6 +1,7 @@
 """Critics: every fast path beside an obvious one, ceilings, and the start that is already right."""
 
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -296,10 +297,10 @@ def test_strong_correlations_are_not_hidden_by_the_shrinkage_that_weak_ones_need
 def test_half_of_the_rows_are_shrunk_twice_as_much():
     """Few rows of equal correlations: what the slow twin, over the same halves, finds best."""
     rng = np.random.default_rng(3)
-    for rows in (24, 61, 200):
-        z = torch.from_numpy(
-            rng.standard_normal((rows, 8)) @ np.linalg.cholesky(0.7 * np.eye(8) + 0.3).T
-        )
+    for rows, rho in itertools.product([*range(20, 60), 200], [0.3, 0.9]):
+        shared = np.linalg.cholesky((1 - rho) * np.eye(8) + rho)
+        mixed = rng.standard_normal((rows, 8)) @ shared.T
+        z = torch.from_numpy(mixed)
         s = torch.corrcoef(z.mT)
         off = ~torch.eye(8, dtype=torch.bool)
         unit = (z - z.mean(0)) / z.std(0, correction=0)
@@ -323,6 +324,12 @@ def test_half_of_the_rows_are_shrunk_twice_as_much():
 
         best = max((1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256, 0.0), key=likelihood)
         torch.testing.assert_close(shrunk_correlation(z), pulled(z, best))
+
+
+def test_two_columns_that_are_one_start_finite():
+    x = torch.randn(400, 2, generator=torch.Generator().manual_seed(0))
+    twice = torch.cat([x, x[:, :1]], 1)
+    assert GaussianStarted(twice, x, hidden=(8,))(twice[:50], x[:60]).isfinite().all()
 
 
 def test_bad_requests_say_what_to_do():

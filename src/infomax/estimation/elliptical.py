@@ -55,7 +55,7 @@ class StudentRatio(Ratio):
         self.dx, self.dy = x.shape[1], y.shape[1]
         z = torch.cat([self.scaling.x(x), self.scaling.y(y)], 1).double()
         self.df = _degrees(z[:: max(1, len(z) // 3000)])
-        correlation = _dispersion(_quantiles(z, self.df), self.df)
+        correlation = dispersion(_quantiles(z, self.df), self.df)
         self.own_x = torch.linalg.inv(correlation[: self.dx, : self.dx])
         self.own_y = torch.linalg.inv(correlation[self.dx :, self.dx :])
         self.whole = torch.linalg.inv(correlation)
@@ -99,7 +99,7 @@ def _quantiles(z: Float[Tensor, "n d"], df: float) -> Float[Tensor, "n d"]:
     return torch.from_numpy(np.sinh(np.interp(z.numpy(), grid, table)))
 
 
-def _dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Tensor, "d d"]:
+def dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Tensor, "d d"]:
     """The dispersion of a multivariate t by EM, as a correlation, shrunk like a Gaussian's."""
     d = t.shape[1]
     correlation = torch.eye(d, dtype=t.dtype)
@@ -126,7 +126,7 @@ def _degrees(z: Float[Tensor, "n d"]) -> float:
 def _likelihood(t: Float[Tensor, "n d"], df: float) -> float:
     """Mean log-density of the copula."""
     d = t.shape[1]
-    precision = torch.linalg.inv(_dispersion(t, df, 4))
+    precision = torch.linalg.inv(dispersion(t, df, 4))
     joint = _tail(_square(t, precision), df, d) + 0.5 * torch.logdet(precision)
     margins = _tail(t.square(), df, 1).sum(1) + d * _constant(df, 1)
     return float((joint - margins).mean()) + _constant(df, d)

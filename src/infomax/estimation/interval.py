@@ -85,10 +85,8 @@ def _ahead(other: Record, best: Record) -> tuple[float, float]:
 
 def _dv_terms(held: Held) -> Tensor:
     """Terms whose mean is Donsker-Varadhan: unlike NWJ's, no partition can blow them up."""
-    own = held.positive - held.log_partition
-    if not held.by_pairs:
-        return own
-    return own - 2 * (held.mass / max(held.partition, 1e-300) - 1)
+    shown = held.mass / max(held.partition, 1e-300)
+    return held.positive - held.log_partition - 2 * (shown - 1)
 
 
 def _shortfall(best: Record, correction: float) -> float:

@@ -66,16 +66,9 @@ class Held:
     @property
     def log_partition(self) -> float:
         """Value of log E_q[e^f]: as the model knows it, or as far as pairs are believed."""
-        return _believed(self._shown, self.effective) if self.known is None else self.known
-
-    @property
-    def by_pairs(self) -> bool:
-        """Whether `log_partition` is what pairs show, with the error that this has."""
-        return self.log_partition == self._shown
-
-    @property
-    def _shown(self) -> float:
-        return self.centre + math.log(max(self.partition, 1e-300))
+        if self.known is not None:
+            return self.known
+        return _believed(self.centre + math.log(max(self.partition, 1e-300)), self.effective)
 
     @property
     def dv(self) -> float:
