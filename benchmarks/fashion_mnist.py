@@ -2,12 +2,14 @@
 
     python benchmarks/fashion_mnist.py DATA_FOLDER [--rows simclr,dim-local] [--epochs 5]
     python benchmarks/fashion_mnist.py DATA_FOLDER --rows simclr --tune train.lr=1e-3
+    python benchmarks/fashion_mnist.py --table
 
-Rows that are run replace theirs in benchmarks/results/fashion_mnist.csv, so that it can be made in
-pieces. Every row: the same training pictures, ConvNet of width 48 and 3 stages, epochs and batch;
-probes as in `infomax evaluate`, strength and k chosen on validation pictures, test pictures seen
-once. `seconds` is training alone with the threads of that run; how fast each is in comparison
-says train_throughput.py. lightly runs in .venv-peers (benchmarks/peers.sh).
+Rows that are run replace theirs, of the same seed, in benchmarks/results/fashion_mnist.csv, so
+that it can be made in pieces. Every row: the same training pictures, ConvNet of width 48 and 3
+stages, epochs and batch; probes as in `infomax evaluate`, strength and k chosen on validation
+pictures, test pictures seen once. `seconds` is training alone with the threads of that run; how
+fast each is in comparison says train_throughput.py. lightly runs in .venv-peers
+(benchmarks/peers.sh).
 
 --tune changes settings and judges by validation pictures alone (half of them choose the probe):
 what recipes and lightly are given was chosen so; the trials are kept in fashion_mnist_tune.csv.
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import lightly_simclr
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -224,14 +227,28 @@ def write(path, rows, columns):
 def kept(path, row, keys):
     """The rows of a file, this one in the place of those with the same keys, or added."""
     before = list(csv.DictReader(path.open())) if path.exists() else []
-    own = tuple(row[key] for key in keys)
-    rows = [line for line in before if tuple(line[key] for key in keys) != own]
-    return [*rows, row]
+    own = [str(row[key]) for key in keys]
+    return [*(line for line in before if [line[key] for key in keys] != own), row]
+
+
+def print_table():
+    """Means over seeds, of several seeds the lowest and highest beside them."""
+    kept = pd.read_csv(RESULTS)
+    print("| row | seeds | all labels | ten a class | nearest neighbours |")
+    print("|---|---|---|---|---|")
+    for name, rows in kept.groupby("row", sort=False):
+        told = []
+        for column in ("linear_all", "linear_10", "knn_all"):
+            seen = rows[column]
+            spread = f" ({seen.min():.3f} to {seen.max():.3f})" if len(rows) > 1 else ""
+            told.append(f"{seen.mean():.3f}{spread}")
+        print("|", " | ".join([name, str(len(rows)), *told]), "|")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder")
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--table", action="store_true", help="print the kept results, and stop")
     parser.add_argument("--rows", default=",".join([*BASELINES, *RECIPES]))
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--pictures", type=int, default=20_000)
@@ -240,6 +257,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tune", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
+    if asked.table:
+        print_table()
+        return
     words = [word if word != asked.folder else "DATA_FOLDER" for word in sys.argv[1:]]
     asked.command = " ".join(["python benchmarks/fashion_mnist.py", *words])
     torch.set_num_threads(asked.threads)
@@ -262,8 +282,9 @@ def main():
             keys = ("row", "settings", "pictures", "epochs")
             write(TUNE, kept(TUNE, row, keys), ["row", "settings", *COLUMNS[1:]])
         else:
-            rows = kept(RESULTS, row, ("row",))
-            write(RESULTS, sorted(rows, key=lambda r: order.index(r["row"])), COLUMNS)
+            rows = kept(RESULTS, row, ("row", "seed"))
+            rows.sort(key=lambda r: (order.index(r["row"]), int(r["seed"])))
+            write(RESULTS, rows, COLUMNS)
 
 
 if __name__ == "__main__":

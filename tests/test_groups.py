@@ -145,6 +145,20 @@ def test_a_large_sum_is_not_said_to_be_larger():
     assert abs(held.log_partition) < 0.3 < abs(held.centre + math.log(held.partition))
 
 
+def test_groups_that_are_not_resolved_are_summed_by_what_infonce_shows_of_each():
+    """Two of 5 nats on 200 rows: of both at once InfoNCE shows no more than log 200, 5.3."""
+    x, y = sample(truth.correlated(2, 2, nats=10.0), 1400, seed=5)
+    parts = [
+        (Group((k,), (k,), False), GaussianRatio("standard", x[:1200, [k]], y[:1200, [k]]))
+        for k in (0, 1)
+    ]
+    held = hold(GroupedRatio(parts), x[1200:], y[1200:])
+    own = [hold(ratio, x[1200:, g.x], y[1200:, g.y]) for g, ratio in parts]
+    assert not any(h.resolved for h in own)
+    assert held.dv == pytest.approx(sum(float(h.nce.mean()) for h in own))
+    assert float(held.nce.mean()) < math.log(200) < 8 < held.dv < 10.3
+
+
 def test_torn_pairs_get_the_groups_of_the_real_ones():
     two = [truth.tanh_channel(1, nats=0.4) for _ in range(2)]
     x, y = sample(truth.joined(*two), 2000)

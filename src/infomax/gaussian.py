@@ -178,5 +178,25 @@ def gaussian_log_ratio(
     """
     tight = 1 - rho.square()
     own = rho.square() / (2 * tight)
-    ends = (a.square() @ own).unsqueeze(-1) + (b.square() @ own).unsqueeze(-2)
-    return products(a * (rho / tight), b) - ends - 0.5 * tight.log().sum()
+    of_a = -(a.square() @ own) - 0.5 * tight.log().sum()
+    of_b = -(b.square() @ own)
+    return products(*with_ends(a * (rho / tight), b, of_a, of_b))
+
+
+def with_ends(
+    a: Float[Tensor, "... n c"],
+    b: Float[Tensor, "... m c"],
+    of_a: Float[Tensor, "... n"],
+    of_b: Float[Tensor, "... m"],
+) -> tuple[Float[Tensor, "... n c+2"], Float[Tensor, "... m c+2"]]:
+    """Two factors whose `products` are those of a and b, plus what each side adds by itself.
+
+    All pairs at one pass over memory, where adding afterwards makes three.
+
+    Example:
+        >>> a, b = torch.ones(3, 2), torch.ones(5, 2)
+        >>> products(*with_ends(a, b, torch.zeros(3), torch.arange(5.0)))[0]
+        tensor([2., 3., 4., 5., 6.])
+    """
+    left = torch.cat([a, of_a.unsqueeze(-1), torch.ones_like(a[..., :1])], -1)
+    return left, torch.cat([b, torch.ones_like(b[..., :1]), of_b.unsqueeze(-1)], -1)

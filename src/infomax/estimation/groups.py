@@ -143,10 +143,14 @@ class GroupedRatio(Ratio):
             f"each other: {'; '.join(shown)}.",
         )
 
-    def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float | None:
-        """Σ_g log E_q[e^(f_g)]: what it is for independent groups, however large the sum."""
+    def log_partition(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> float:
+        """Σ_g log E_q[e^(f_g)]: what it is for independent groups, however large the sum.
+
+        Of a group whose pairs do not resolve it, what InfoNCE takes in its place: the sum has no
+        ceiling, where InfoNCE of all groups at once has one.
+        """
         held = [hold(ratio, x[:, group.x], y[:, group.y]) for group, ratio in self.parts]
-        return sum(h.log_partition for h in held) if all(h.resolved for h in held) else None
+        return sum((h.mean - h.steady for h in held), 0.0)
 
 
 def _listed(columns: tuple[int, ...]) -> str:

@@ -130,9 +130,8 @@ class Learned(Ratio):
         return self.scaling.x(x).float(), self.scaling.y(y).float()
 
     def _worth(self, part: Part) -> float:
-        """Held-out nats for early stopping: DV, or InfoNCE where DV is not to be believed."""
-        held = hold(self, part.x_validation, part.y_validation)
-        return held.dv if held.resolved else float(held.nce.mean())
+        """Held-out nats for early stopping."""
+        return hold(self, part.x_validation, part.y_validation).steady
 
 
 def learn(

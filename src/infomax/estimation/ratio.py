@@ -76,6 +76,11 @@ class Held:
         return self.mean - self.log_partition
 
     @property
+    def steady(self) -> float:
+        """Donsker-Varadhan, or InfoNCE where that is not to be believed."""
+        return self.dv if self.resolved else float(self.nce.mean())
+
+    @property
     def resolved(self) -> bool:
         """Whether enough pairs carry the partition function to believe it."""
         return self.effective >= min(RESOLVED, self.pairs / 4)
@@ -147,18 +152,18 @@ class _Block:
 
 def _block(f: Float[Tensor, "k k"]) -> _Block:
     """One block of all pairs, its diagonal the positives; the exponential is taken once."""
-    own, k = f.diagonal().clone(), len(f)
+    positive, k = f.diagonal().clone(), len(f)
     top = float(f.max())
     e = (f - top).exp_()
-    others = e.clone().fill_diagonal_(0.0)
-    tiny = 1e-300
-    log_rows, log_columns = ((e.sum(axis) + tiny).log() + top for axis in (1, 0))
-    around = (others.sum(1) + others.sum(0)) / (2 * max(k - 1, 1))
+    own = e.diagonal().clone()
+    e.fill_diagonal_(0.0)
+    rows, columns, tiny = e.sum(1), e.sum(0), 1e-300
+    log_rows, log_columns = ((others + own + tiny).log() + top for others in (rows, columns))
     return _Block(
-        positive=own,
-        mass=(around + tiny).log() + top,
-        nce=own - 0.5 * (log_rows + log_columns).clamp_min(-600.0) + math.log(k),
-        squares=math.log(float(others.square_().sum()) + tiny) + 2 * top,
+        positive=positive,
+        mass=((rows + columns) / (2 * max(k - 1, 1)) + tiny).log() + top,
+        nce=positive - 0.5 * (log_rows + log_columns).clamp_min(-600.0) + math.log(k),
+        squares=math.log(float(e.flatten().dot(e.flatten())) + tiny) + 2 * top,
     )
 
 

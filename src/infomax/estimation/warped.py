@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from infomax.gaussian import canonical, products, shrunk_correlation
+from infomax.gaussian import canonical, products, shrunk_correlation, with_ends
 
 LARGEST = 1 - 1e-4
 """Canonical correlation that a network in float32 can have: 4.3 nats a pair."""
@@ -80,9 +80,9 @@ class Warped(nn.Module):
         tight = 1 - rho.square()
         a, b, own = x @ self.wx + warp_x, y @ self.wy + warp_y, rho.square() / (2 * tight)
         left = torch.cat([a * (rho / tight), g / math.sqrt(self.rank)], 1)
-        ends = (u.squeeze(1) - a.square() @ own).unsqueeze(1) + v.squeeze(1) - b.square() @ own
-        scores: Tensor = products(left, torch.cat([b, h], 1)) + ends - 0.5 * tight.log().sum()
-        return scores
+        of_x = u.squeeze(1) - a.square() @ own - 0.5 * tight.log().sum()
+        of_y = v.squeeze(1) - b.square() @ own
+        return products(*with_ends(left, torch.cat([b, h], 1), of_x, of_y))
 
 
 def _tower(inputs: int, outputs: int, width: int) -> nn.Sequential:
