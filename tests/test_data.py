@@ -539,6 +539,16 @@ def test_manifest_bad_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:
     fails(spec_of("csv", file, signals=paths), "paths in column 'x_1'")
 
 
+@pytest.mark.parametrize("between", [";", "\t", "|", ","])
+def test_a_manifest_is_read_whatever_sets_its_columns_apart(tmp_path: Path, between: str) -> None:
+    frame = pd.DataFrame({"said": [f"a;b {i}\tc" for i in range(40)], "x": np.arange(40.0)})
+    frame.to_csv(tmp_path / "data.csv", index=False, sep=between)
+    signals = {"said": {"kind": "text"}, "x": {"kind": "vector"}}
+    contexts = load(spec_of("csv", str(tmp_path / "data.csv"), signals=signals))
+    assert contexts.signals["x"].read(torch.arange(40))[:, 0].tolist() == list(range(40))
+    assert bytes(contexts.signals["said"].read(torch.arange(1))[0].tolist()).startswith(b"a;b 0\tc")
+
+
 def test_several_labels_and_empty_label_cells(tmp_path: Path) -> None:
     """A context without a label stays; all named labels are there, the first is the default."""
     kind = np.where(np.arange(40) % 4 == 0, None, np.array(["a", "b"] * 20, dtype=object))

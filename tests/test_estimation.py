@@ -13,10 +13,12 @@ from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
 from infomax.estimation.choice import Candidate, Record, choose
-from infomax.estimation.classes import entropy
+from infomax.estimation.classes import PRIORS, TableRatio, entropy
+from infomax.estimation.command import run
+from infomax.estimation.copies import copies
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio, dispersion
 from infomax.estimation.flow import FlowRatio
-from infomax.estimation.inputs import columns, copies
+from infomax.estimation.inputs import columns
 from infomax.estimation.interval import point
 from infomax.estimation.learned import Learned, Schedule, learn
 from infomax.estimation.mixture import MixtureRatio
@@ -567,11 +569,41 @@ def test_files_are_read_by_suffix_key_and_column(tmp_path):
         with pytest.raises(InfomaxError, match=words):
             read(f"{tmp_path}/{spec}")
     assert list(read(f"{tmp_path}/x.csv:v, u,v").columns) == ["v", "u"]
+    table = pd.DataFrame({"u": x[:, 0], "v, scaled": -x[:, 0]})
+    for name, sep in (("semicolons.CSV", ";"), ("tabs.tsv", "\t"), ("bars.csv", "|")):
+        table.rename(columns={"v, scaled": "v"}).to_csv(tmp_path / name, index=False, sep=sep)
+        assert np.allclose(read(f"{tmp_path}/{name}:v"), -x)
+    table.to_csv(tmp_path / "comma.csv", index=False)
+    assert list(read(f'{tmp_path}/comma.csv:"v, scaled", u').columns) == ["v, scaled", "u"]
     np.savez(tmp_path / "some.npz", a=x, o=np.array([{}], dtype=object))  # the others are not read
     assert np.array_equal(read(f"{tmp_path}/some.npz:a"), x)
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(InfomaxError, match="of objects"):
         read(str(tmp_path / "o.npy"))
+
+
+def test_a_whole_table_beside_a_column_of_its_own_is_refused(tmp_path):
+    import pandas as pd
+
+    x = column(60)
+    pd.DataFrame({"u": x[:, 0], "v": -x[:, 0]}).to_csv(tmp_path / "x.csv", index=False)
+    options = {"given": None, "as_json": True, "plot": None, "seed": 0, "budget": None}
+    with pytest.raises(InfomaxError, match=r"v of .*on both sides"):
+        run(f"{tmp_path}/x.csv", f"{tmp_path}/x.csv:v", max_dropped=0.1, **options)
+    assert run(f"{tmp_path}/x.csv:v", f"{tmp_path}/x.csv:v", max_dropped=0.1, **options).nats > 1
+
+
+def test_rows_that_follow_from_those_before_are_told():
+    """Series: independent of each other, and each of its own past."""
+    rng = np.random.default_rng(0)
+    noise, rows = rng.standard_normal((2, 600)), np.zeros((2, 600))
+    for t in range(1, 600):
+        rows[:, t] = 0.9 * rows[:, t - 1] + noise[:, t]
+    told = [
+        any("like the row before them" in note for note in estimate(x, y).notes)
+        for x, y in (rows, noise, (rows[0], noise[1]))
+    ]
+    assert told == [True, False, False]
 
 
 @pytest.mark.parametrize("suffix", ["html", "png"])
@@ -757,23 +789,112 @@ def test_one_wild_pair_does_not_pull_the_value_below_its_own_bound(wild):
     assert nats > bound.nats - 0.05 and high - low < 0.3
 
 
-def test_a_flexible_winner_reaches_as_high_as_more_rows_would_bring():
+def test_the_interval_reaches_as_high_as_more_rows_would_bring():
     problem = truth.correlated(2, 2, nats=1.0)
     rows = tuple(map(torch.as_tensor, problem.sample(3000, 2)))
     held = hold(Known(problem), *rows)
 
-    def high(*, flexible, drop, second=None):
-        record = Record(Candidate("known", lambda part: Known(problem), flexible=flexible))
+    def high(*, drop, second=None):
+        record = Record(Candidate("known", lambda part: Known(problem)))
         record.validation, record.test, record.train = [held], [held], [held]
         record.drop = drop
         return point(record, [record], bounded([held]), 0.95, second)[2]
 
-    steady = high(flexible=False, drop=0.1)
-    assert high(flexible=True, drop=0.0) == high(flexible=True, drop=-0.1) == steady
-    assert high(flexible=True, drop=0.1) == pytest.approx(steady + 0.1 / (2**0.5 - 1))
-    for flexible in (True, False):
-        reached = high(flexible=flexible, drop=0.0, second=2.0)
-        assert reached == pytest.approx(steady - held.dv + 2.0)
+    steady = high(drop=None)
+    assert high(drop=0.0) == high(drop=-0.1) == steady
+    assert high(drop=0.1) == pytest.approx(steady + 0.1 / (2**0.5 - 1))
+    assert high(drop=0.0, second=2.0) == pytest.approx(steady - held.dv + 2.0)
+
+
+@pytest.mark.parametrize("rows", [400, 600])
+def test_one_column_of_thirty_is_found_with_few_rows(rows):
+    rng = np.random.default_rng(rows)
+    x = rng.standard_normal((rows, 30))
+    y = math.sqrt(0.8) * x[:, 0] + math.sqrt(0.2) * rng.standard_normal(rows)
+    found = estimate(x, y)
+    assert found.nats == pytest.approx(-0.5 * math.log(0.2), abs=0.15)
+    assert found.interval[0] < -0.5 * math.log(0.2) < found.interval[1]
+
+
+@pytest.mark.parametrize("rows", [50, 300, 400])
+def test_counts_of_which_some_are_rare_are_read(rows):
+    """Classes of a single row, and more classes than a tenth of the rows."""
+    rng = np.random.default_rng(0)
+    rate = rng.gamma(2, 2, rows)
+    found = estimate(rate, rng.poisson(rate))
+    assert found.interval[0] < 0.51 < found.interval[1]  # by numerical integration
+    assert found.lower_limit <= found.nats
+
+
+def test_many_classes_that_agree_in_half_the_rows_are_seen():
+    rng = np.random.default_rng(1)
+    one = rng.integers(0, 50, 5000)
+    other = np.where(rng.random(5000) < 0.5, one, rng.integers(0, 50, 5000))
+    both = 0.5 / 50 + 0.5 / 2500
+    true = 50 * both * math.log(both * 2500) + 2450 * (0.5 / 2500) * math.log(0.5)
+    found = estimate(one.astype(str), other.astype(str))
+    assert found.interval[0] < true < found.interval[1]
+    assert found.nats == pytest.approx(true, rel=0.15) and 1 < found.lower_limit < true
+
+
+def test_the_prior_of_a_table_is_the_one_under_which_each_pair_is_likeliest_to_the_others():
+    """The slow twin: leave out one pair after another, margins as they are."""
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 4, 60)
+    b = np.where(rng.random(60) < 0.4, a, rng.integers(0, 5, 60))
+    p_a, p_b = np.bincount(a) / 60, np.bincount(b) / 60
+
+    def left_out(prior):
+        total = 0.0
+        for row in range(60):
+            others = np.delete(np.arange(60), row)
+            same = ((a[others] == a[row]) & (b[others] == b[row])).sum()
+            total += math.log((same + prior * p_a[a[row]] * p_b[b[row]]) / (59 + prior))
+        return total
+
+    best = max((60 * share for share in PRIORS), key=left_out)
+    assert best not in (60 * PRIORS[0], 60 * PRIORS[-1])
+    table = TableRatio(*(torch.from_numpy(side).double()[:, None] for side in (a, b))).table
+    counts = np.zeros((4, 5))
+    np.add.at(counts, (a, b), 1)
+    apart = np.outer(p_a, p_b)
+    np.testing.assert_allclose(table, np.log((counts + best * apart) / (60 + best) / apart))
+
+
+def test_numbers_that_name_things_are_no_copies():
+    rng = np.random.default_rng(0)
+    names, what = rng.integers(0, 100, 3000), rng.permutation(np.arange(100) % 4)
+    found = estimate(names, what[names])
+    assert found.nats > 1 and found.interval[1] > math.log(4) - 1e-6
+    assert any("if they name things, say discrete='x'" in note for note in found.notes)
+    assert not any("copies" in note for note in found.notes)
+    said = estimate(names, what[names], discrete="both")
+    assert said.nats == pytest.approx(math.log(4), abs=0.02)
+
+
+def test_the_limit_is_never_above_the_value():
+    """Where so little is seen that the value is damped, the limit is, too."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        rare = rng.random(600) < 0.02
+        found = estimate(rare, 3 * rare + rng.standard_normal(600))
+        assert found.lower_limit <= found.nats
+
+
+def test_few_pairs_over_and_over_are_refused():
+    x = np.tile(np.random.default_rng(0).standard_normal(15), 4)
+    with pytest.raises(InfomaxError, match="20 different pairs"):
+        estimate(x, x + 1)
+
+
+def test_numbers_among_which_some_cells_are_none_are_refused():
+    x = [f"{value:.1f}" for value in np.random.default_rng(0).standard_normal(500)]
+    y = np.arange(500.0)
+    x[17] = "-"
+    with pytest.raises(InfomaxError, match="1 of 500 that are none, such as '-'"):
+        estimate(np.array(x, dtype=object), y)
+    (letters,) = columns(np.array(list("ab7") * 200, dtype=object), "x")
+    assert set(letters) == {"a", "b", "7"}  # few values: classes, be some of them digits
 
 
 def test_a_candidate_that_is_nan_in_a_later_fold_does_not_win():

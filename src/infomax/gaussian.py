@@ -7,6 +7,7 @@ them for its first guess, a copula estimator for its whole answer.
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,10 @@ from torch import Tensor
 
 MILDER = (1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256, 0.0)
 """Shares of the Ledoit–Wolf intensity that are tried."""
+CLEAR = 3.0
+"""Standard errors within which a correlation is taken for none, where that is tried."""
+CROWDED = 100
+"""Rows for each column from which it is not tried: nothing would come of it."""
 LEAST = 1e-8
 """The least intensity: a column that stands there twice leaves a matrix that can be inverted."""
 
@@ -93,7 +98,11 @@ def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
     are half as many). The halves are the first rows and the last: rows that are mirrored, or
     copies, should lie side by side. A constant column correlates with nothing.
 
-    Source: Ledoit & Wolf 2004; for correlations: Schäfer & Strimmer 2005.
+    Shrinking all alike, one column that tells something is lost among many that tell nothing. So
+    with few rows for the columns S is tried, too, without its correlations below `CLEAR` / √n.
+
+    Source: Ledoit & Wolf 2004; for correlations: Schäfer & Strimmer 2005; leaving small ones out:
+    Bickel & Levina 2008 (arXiv 0901.3079).
 
     Example:
         >>> shrunk_correlation(torch.tensor([[-1.0], [1.0]]))
@@ -105,20 +114,36 @@ def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
     off = 1.0 - torch.eye(d, dtype=z.dtype, device=z.device)
     variance = ((z.square().mT @ z.square()) / n - s.square()) / n
     strength = float((variance * off).sum() / (s.square() * off).sum().clamp_min(1e-12))
+    if n <= 3:
+        return _pulled(s, strength)
     halves = [_standardized(rows) for rows in (z[: n // 2], z[n // 2 :])]
-    parts = [rows.mT @ rows / max(len(rows), 1) for rows in halves]
+    parts = [rows.mT @ rows / len(rows) for rows in halves]
 
-    def likelihood(milder: float) -> float:
-        pulled = [_pulled(part, 2 * milder * strength) for part in parts]
+    def likelihood(way: tuple[float, float]) -> float:
+        clear, milder = way
+        if clear and not _positive(_pulled(_sparse(s, clear, n), milder * strength)):
+            return -math.inf
+        pulled = [_pulled(_sparse(part, clear, n // 2), 2 * milder * strength) for part in parts]
         return sum(_likelihood(r, part) for r, part in zip(pulled, parts[::-1], strict=True))
 
-    return _pulled(s, (max(MILDER, key=likelihood) if n > 3 else 1.0) * strength)
+    ways = product((0.0, CLEAR) if n < CROWDED * d else (0.0,), MILDER)
+    clear, milder = max(ways, key=likelihood)
+    return _pulled(_sparse(s, clear, n), milder * strength)
 
 
 def _standardized(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     z = z - z.mean(0)
     deviation = z.square().mean(0).sqrt()
     return z / torch.where(deviation > 0, deviation, 1.0)
+
+
+def _sparse(s: Float[Tensor, "d d"], clear: float, n: int) -> Float[Tensor, "d d"]:
+    """Correlations of n rows, those within so many standard errors of none left out."""
+    return torch.where(s.abs() < clear / math.sqrt(n), 0.0, s) if clear else s
+
+
+def _positive(r: Float[Tensor, "d d"]) -> bool:
+    return not bool(torch.linalg.cholesky_ex(r)[1])
 
 
 def _pulled(s: Float[Tensor, "d d"], strength: float) -> Float[Tensor, "d d"]:

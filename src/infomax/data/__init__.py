@@ -5,6 +5,7 @@ from infomax.data.contexts import SPLITS, Batch, Contexts
 from infomax.data.loading import SOURCES, load
 from infomax.data.plain import encode_texts
 from infomax.data.spec import DataSpec, SignalSpec, SplitSpec, override, parse_spec
+from infomax.data.table import separator
 
 __all__ = [
     "SOURCES",
@@ -20,4 +21,5 @@ __all__ = [
     "load",
     "override",
     "parse_spec",
+    "separator",
 ]

@@ -29,6 +29,7 @@ from infomax.data.table import (
     given_split,
     label_values,
     need_signals,
+    separator,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def csv(spec: DataSpec) -> Table:
     file = existing(spec.path, "csv")
     try:
         # only an empty cell is missing: "NA" and "null" are words
-        frame = pd.read_csv(file, keep_default_na=False, na_values=[""], low_memory=False)
+        frame = pd.read_csv(
+            file, sep=separator(file), keep_default_na=False, na_values=[""], low_memory=False
+        )
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise _unreadable(file, "CSV", error) from error
     return frame_table(frame, {}, spec, file.parent, str(spec.path))
@@ -199,7 +202,8 @@ def _numbers(frame: pd.DataFrame, names: list[str], where: str) -> tuple[np.ndar
         raise InfomaxError(
             wanted=f"a number in column {name!r} of {where}, as in the others of the vector",
             got=f"NaN or an empty cell in row {torn[0]} ({len(torn)} such rows, counted from 0)",
-            fix="fill these cells, or empty the whole vector of a context that lacks it",
+            fix="fill these cells, empty the whole vector of a context that lacks it, or make the "
+            "column a signal of its own",
         )
     for name, part in zip(names, parts, strict=True):
         finite(part[filled], f"column {name!r} of {where}", np.flatnonzero(filled))

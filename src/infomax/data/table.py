@@ -75,6 +75,16 @@ def existing(path: str | None, source: str, *, folder: bool = False) -> Path:
     return found
 
 
+def separator(path: Path) -> str:
+    """What sets the columns of a text file apart, by its first line.
+
+    A comma; where there is none, what stands there most often of semicolons, tabs and bars.
+    """
+    with path.open(encoding="utf-8") as file:
+        first = file.readline()
+    return "," if "," in first else max(",;\t|", key=first.count)
+
+
 def find(column: str, there: Sequence[str], where: str) -> list[str]:
     """The columns a name or a pattern such as `audio_*` means, in the order of the file.
 
@@ -89,7 +99,8 @@ def find(column: str, there: Sequence[str], where: str) -> list[str]:
         raise InfomaxError(
             wanted=f"a column {column!r} in {where}",
             got=f"the columns {shown}",
-            fix="name one of these in the data section",
+            fix="name one of these in the data section, or with "
+            "--set data.signals.SIGNAL.column=COLUMN",
         )
     return found
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
+from infomax._errors import InfomaxError
 from infomax.estimation import inputs
 from infomax.estimation.candidates import FEWEST, continuous, discrete
 from infomax.estimation.choice import Record
 from infomax.estimation.classes import upper_limit
 from infomax.estimation.conditional import alone, conditional
+from infomax.estimation.copies import copies
 from infomax.estimation.inputs import Discrete, Variable
 from infomax.estimation.interval import point, quantile
 from infomax.estimation.known import bracket
@@ -117,11 +119,25 @@ def _portfolio(
     n = len(a.rows)
     numbers, repeated = np.arange(n), 0
     if not (a.classes and b.classes):
-        numbers, repeated = inputs.copies(a.rows, b.rows)
+        numbers, repeated = copies(a.rows, b.rows)
     if repeated:
         notes.append(
             f"{repeated} rows are exact copies of others; copies are kept on one side of every "
             "split, but they are no new evidence, so intervals are too narrow."
+        )
+    if n - repeated < inputs.FEWEST:
+        raise InfomaxError(
+            wanted=f"{inputs.FEWEST} different pairs or more",
+            got=f"{n - repeated}; the other {repeated} are exact copies of them",
+            fix="give more samples",
+        )
+    after = inputs.follows(a.rows), inputs.follows(b.rows)
+    if min(after) > max(0.1, 4 / math.sqrt(n)):
+        notes.append(
+            f"Rows are like the row before them, in x ({after[0]:.2f}) and in y ({after[1]:.2f}). "
+            "Of series and of repeated measurements interval and limit are too narrow, and what "
+            "one subject shares with itself counts: take rows far apart, or one of each. (Rows "
+            "that are only sorted do no harm.)"
         )
     cut = split(numbers, seed)
     first = cut.folds[0][0]
@@ -157,7 +173,7 @@ def _portfolio(
     one_sided = quantile(level)
     bound = bounded(best.test)
     nats, low, high = point(best, records, bound, level, opinion)
-    limit = bound.nats - one_sided * bound.stderr
+    limit = min(bound.nats - one_sided * bound.stderr, nats)
     upper = upper_limit(a.codes, b.codes, one_sided)
     if upper is not None:
         nats, high, low = min(nats, upper), min(high, upper), min(low, upper)

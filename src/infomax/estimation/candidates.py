@@ -46,7 +46,7 @@ def continuous(
     if len(x) >= FEWEST:
         if 2 < width <= BROADEST_GROUPS:
             grouped = Grouped(_of_group)
-            found.append(Candidate("grouped", grouped, dear=True, stops=True, flexible=True))
+            found.append(Candidate("grouped", grouped, dear=True, stops=True))
         found += [_warped(kind) for kind in _SCALES]
         if thorough:
             found += [_flow(kind) for kind in _SCALES if width <= BROADEST]
@@ -73,7 +73,7 @@ def _closed(
     if rows >= 10 * width:
         found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
     if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
-        found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y)), flexible=True))
+        found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y))))
     if width <= WIDEST:
         found += [_mixture(c) for c in mixtures if rows >= 25 * c * width**0.5]
     return found
@@ -88,7 +88,6 @@ def discrete(*, x: bool, y: bool) -> list[Candidate]:
         Candidate(
             "classes-boosted",
             each(lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed)),
-            flexible=True,
         ),
     ]
 
@@ -103,7 +102,6 @@ def _mixture(components: int) -> Candidate:
         f"copula-mixture-{components}",
         each(lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed)),
         dear=components > 4,
-        flexible=True,
     )
 
 
@@ -115,7 +113,7 @@ def _learned(
     block: int = 1500,
 ) -> Candidate:
     fit = partial(learn, kind, build, schedule, block=block)
-    return Candidate(method, fit, dear=True, stops=True, flexible=True)
+    return Candidate(method, fit, dear=True, stops=True)
 
 
 def _warped(kind: Scale) -> Candidate:
@@ -133,7 +131,6 @@ def _flow(kind: Scale) -> Candidate:
         ),
         dear=True,
         stops=True,
-        flexible=True,
         entropies=f"flow-{kind}-entropies",
     )
 

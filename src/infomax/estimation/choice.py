@@ -25,7 +25,6 @@ class Candidate:
     fit: Callable[[Sequence[Part]], Sequence[Ratio]]  # a model for each part
     dear: bool = False  # runs the other folds only if it wins the first
     stops: bool = False  # heeds `Part.seconds`
-    flexible: bool = False  # approximates any dependence, so it falls short of most
     entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
     other_scale: bool = False  # a network tried before, on the second scale
 

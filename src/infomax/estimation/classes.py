@@ -11,9 +11,18 @@ from torch import Tensor
 
 from infomax.estimation.ratio import Ratio
 
+PRIORS = (1 / 1024, 1 / 256, 1 / 64, 1 / 16, 1 / 4, 1.0, 4.0, 16.0)
+"""What the prior of a table may be worth, as shares of its rows."""
+
 
 class TableRatio(Ratio):
-    """f(a, b) = log p_ab / (p_a p_b) from counts, with a prior worth one pair spread as p_a p_b.
+    """f(a, b) = log p_ab / (p_a p_b) from counts, with a prior spread as p_a p_b.
+
+    p_ab = (n_ab + α p_a p_b) / (n + α). The pairs that the prior is worth, α, are those of
+    `PRIORS` under which each pair is likeliest as the others have it: with many cells for the
+    rows what few pairs show is held back, with few it stands.
+
+    Source: Good 1965, The estimation of probabilities; leaving one out: Stone 1974.
 
     Example:
         >>> a = torch.tensor([[0.0], [1.0]] * 50)
@@ -29,7 +38,12 @@ class TableRatio(Ratio):
         counts = flat.view(self.rows, self.columns).double()
         p_a, p_b = counts.sum(1) / len(a), counts.sum(0) / len(a)
         apart = p_a[:, None] * p_b
-        prior = 1.0
+
+        def likelihood(prior: float) -> float:
+            others = (counts - 1).clamp_min(0) + prior * apart
+            return float(torch.xlogy(counts, others / (len(a) - 1 + prior)).sum())
+
+        prior = max((share * len(a) for share in PRIORS), key=likelihood)
         ratio = torch.log((counts + prior * apart) / (len(a) + prior) / apart)
         self.table = torch.where(apart > 0, ratio, 0.0)
 
@@ -80,9 +94,13 @@ class BoostedRatio(Ratio):
 
         rows, classes = (y, x) if of_x else (x, y)
         self.of_x = of_x
+        _, counts = torch.unique(classes, return_counts=True)
+        counts = counts[counts > 1]  # each has a row to learn from, and one to stop by
         model = HistGradientBoostingClassifier(
-            max_iter=60, learning_rate=0.1, max_leaf_nodes=8, early_stopping=True, random_state=seed
-        )
+            max_iter=60, learning_rate=0.1, max_leaf_nodes=8, early_stopping=True,
+            validation_fraction=max(0.1, len(counts) / max(int(counts.sum()), 1)),
+            random_state=seed,
+        )  # fmt: skip
         self.classifier = _Classifier(model, rows, classes)
 
     def matrix(self, x: Tensor, y: Tensor) -> Float[Tensor, "n m"]:
@@ -91,16 +109,20 @@ class BoostedRatio(Ratio):
 
 
 class _Classifier:
-    """A scikit-learn classifier as log q(c | row) - log p(c), for rows and all class numbers."""
+    """A scikit-learn classifier as log q(c | row) - log p(c), for rows and all class numbers.
+
+    A class of one training row counts as one that training has not seen.
+    """
 
     def __init__(self, model: object, rows: Tensor, classes: Tensor) -> None:
         labels = classes[:, 0].long().numpy()
         self.model = model
-        self.seen = np.unique(labels)
+        seen, counts = np.unique(labels, return_counts=True)
+        self.seen = seen[counts > 1]
+        self.log_share = np.log(counts[counts > 1] / counts[counts > 1].sum())
         if len(self.seen) > 1:
-            model.fit(rows.numpy(), labels)  # type: ignore[attr-defined]
-        share = np.array([(labels == c).mean() for c in self.seen])
-        self.log_share = np.log(share)
+            kept = np.isin(labels, self.seen)
+            model.fit(rows.numpy()[kept], labels[kept])  # type: ignore[attr-defined]
 
     def pairs(self, rows: Tensor, classes: Tensor) -> Float[Tensor, "n m"]:
         numbers = classes[:, 0].long().numpy()

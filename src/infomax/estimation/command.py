@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from infomax._errors import InfomaxError
 from infomax.estimation.answer import estimate
 from infomax.estimation.drawing import FORMATS, draw
 from infomax.estimation.files import read
@@ -39,10 +40,11 @@ def run(
         check_target(plot, "--plot", *FORMATS)
     if budget is not None:
         budget = max(budget - time.process_time(), 0.5)  # the start of the program counts
+    sides = read(x), read(y)
+    _apart(x, y, *(set(getattr(side, "columns", ())) for side in sides))
     with _bar() as step:
         found = estimate(
-            read(x),
-            read(y),
+            *sides,
             given=None if given is None else read(given),
             discrete=discrete,  # type: ignore[arg-type]
             seed=seed,
@@ -57,6 +59,22 @@ def run(
     else:
         show(found)
     return found
+
+
+def _apart(x: str, y: str, of_x: set[str], of_y: set[str]) -> None:
+    """Refuse a table as a whole beside columns of itself: they would stand on both sides.
+
+    Raises:
+        InfomaxError: naming them.
+    """
+    files = [spec if Path(spec).is_file() else spec.rpartition(":")[0] for spec in (x, y)]
+    both = sorted(map(str, of_x & of_y))
+    if files[0] == files[1] and both and {x, y} & {files[0]}:
+        raise InfomaxError(
+            wanted="other columns in X than in Y",
+            got=f"{', '.join(both[:5])} of {files[0]} on both sides",
+            fix=f"name the columns of each: {files[0]}:COLUMN,COLUMN",
+        )
 
 
 def show(found: Estimate) -> None:

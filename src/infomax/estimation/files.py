@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -11,7 +12,10 @@ from infomax._errors import InfomaxError
 
 
 def read(spec: str) -> object:
-    """Read FILE.npy, FILE.npz:key, FILE.csv or FILE.parquet, the tables with :column,column too.
+    """Read FILE.npy, FILE.npz:key, FILE.csv, .tsv or .parquet, the tables with :column,column too.
+
+    Columns of a text file are set apart by what its first line shows: commas, or where there are
+    none semicolons, tabs or bars. A column's name that holds a comma stands in quotes.
 
     Raises:
         InfomaxError: no such file, format, key or column.
@@ -23,8 +27,9 @@ def read(spec: str) -> object:
     path = Path(name)
     if not path.is_file():
         raise InfomaxError(wanted="a file", got=f"{name}, which is none", fix="check the path")
+    kind = path.suffix.lower()
     try:
-        if path.suffix == ".npy":
+        if kind == ".npy":
             if inside:
                 raise InfomaxError(
                     wanted=f"{name} alone: an array has no names for its columns",
@@ -32,20 +37,26 @@ def read(spec: str) -> object:
                     fix="save the columns as an array of their own, or use .npz, .csv or .parquet",
                 )
             return np.load(path)
-        if path.suffix == ".npz":
+        if kind == ".npz":
             with np.load(path) as archive:
                 return archive[_key(archive.files, inside, path)]
-        if path.suffix in (".csv", ".parquet"):
+        if kind in (".csv", ".tsv", ".parquet"):
             import pandas as pd
 
-            table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-            names = [part.strip() for part in inside.split(",")] if inside else []
+            from infomax.data import separator
+
+            table = (
+                pd.read_parquet(path)
+                if kind == ".parquet"
+                else pd.read_csv(path, sep=separator(path))
+            )
+            names = [n.strip() for n in next(csv.reader([inside], skipinitialspace=True), [])]
             missing = [n for n in names if n not in table.columns]
             if missing:
                 raise InfomaxError(
                     wanted=f"columns of {name}: {', '.join(map(str, table.columns[:20]))}",
                     got=", ".join(map(repr, missing)),
-                    fix="choose among them",
+                    fix="choose among them; a name that holds a comma in double quotes",
                 )
             return table[list(dict.fromkeys(names))] if names else table
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
@@ -58,7 +69,9 @@ def read(spec: str) -> object:
             + ("; arrays of objects are not read" * (path.suffix in (".npy", ".npz"))),
         ) from error
     raise InfomaxError(
-        wanted="a .npy, .npz, .csv or .parquet file", got=name, fix="convert it to one of these"
+        wanted="a .npy, .npz, .csv, .tsv or .parquet file",
+        got=name,
+        fix="convert it to one of these",
     )
 
 

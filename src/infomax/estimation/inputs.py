@@ -9,13 +9,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from infomax._errors import InfomaxError
 
 Discrete = Literal["auto", "x", "y", "both", "none"]
-OFTEN = 0.01  # share of the rows in which a value is one that is taken often, not a copy
 FEW = 20  # distinct integers up to which a column is taken for classes
 FEWEST = 20  # rows under which there is nothing to say
 
@@ -106,6 +105,7 @@ def _parts(column: Any, name: str) -> list[np.ndarray]:  # noqa: ANN401 - whatev
         else:
             missing = pd.isna(array)
             there = [v for v, gone in zip(values, missing, strict=True) if not gone]
+            _refuse_numbers(there, name)
             if there and all(isinstance(v, str | bytes) for v in there):
                 cells = [v.decode() if isinstance(v, bytes) else v for v in there]
                 whole = np.full(len(values), None, dtype=object)
@@ -123,6 +123,32 @@ def _parts(column: Any, name: str) -> list[np.ndarray]:  # noqa: ANN401 - whatev
         got=f"a column of {array.dtype}, such as {str(array[0])[:40]!r}",
         fix="convert the column, or leave it out",
     )
+
+
+def _refuse_numbers(cells: Sequence[object], name: str) -> None:
+    """Refuse strings that are numbers but for some: they would be taken for classes.
+
+    Raises:
+        InfomaxError: naming those that are none.
+    """
+    if not all(isinstance(cell, str) for cell in cells):
+        return
+    wrong = [cell for cell in cells if not _is_number(str(cell))]
+    if wrong and len(wrong) < 0.1 * len(cells) and len(set(cells)) > FEW:
+        some = ", ".join(map(repr, list(dict.fromkeys(wrong))[:5]))
+        raise InfomaxError(
+            wanted=f"numbers in {name}, as nearly all of its cells are",
+            got=f"{len(wrong)} of {len(cells)} that are none, such as {some}",
+            fix="mend these cells, or leave them empty where a value is missing",
+        )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _typed(column: np.ndarray) -> np.ndarray:
@@ -196,13 +222,21 @@ def variable(columns: Sequence[np.ndarray], name: str, discrete: bool | None) ->
             fix="look at how the data was read",
         )
     lost = len(columns) - len(alive)
-    notes = (f"{lost} constant columns of {name} were left out.",) if lost else ()
+    notes: tuple[str, ...] = ()
+    if lost:
+        notes = (f"{lost} constant columns of {name} were left out.",)
     kinds = [_is_discrete(c) if discrete is None else discrete for c in alive]
     if all(kinds):
         table = np.stack([np.unique(c, return_inverse=True)[1] for c in alive], 1)
         codes = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1, 1)
         if discrete or codes.max() < len(codes) / 5:
             return Variable(torch.from_numpy(codes).double(), True, notes)
+    if len(alive) == 1 and not kinds[0] and _names(alive[0]):
+        notes += (
+            f"{name} holds whole numbers, each about {len(alive[0]) // len(np.unique(alive[0]))} "
+            f"times, and is taken for a quantity; if they name things, say discrete={name!r} "
+            "(--discrete), or 'both'.",
+        )
     parts = []
     for column, classes in zip(alive, kinds, strict=True):
         if classes or column.dtype.kind not in "iufb":
@@ -217,6 +251,18 @@ def variable(columns: Sequence[np.ndarray], name: str, discrete: bool | None) ->
         else:
             parts.append(column.astype(float)[:, None])
     return Variable(torch.from_numpy(np.concatenate(parts, 1)), False, notes)
+
+
+def follows(rows: Float[Tensor, "n d"]) -> float:
+    """The largest correlation of a column with itself one row before, of rows as they come.
+
+    Example:
+        >>> follows(torch.arange(1000.0)[:, None])
+        1.0
+    """
+    z = rows - rows.mean(0)
+    z = z / z.square().mean(0).sqrt().clamp_min(1e-30)
+    return round(float((z[1:] * z[:-1]).mean(0).max()), 2)
 
 
 def numbers(columns: Sequence[np.ndarray], name: str) -> Float[Tensor, "n d"]:
@@ -234,6 +280,12 @@ def numbers(columns: Sequence[np.ndarray], name: str) -> Float[Tensor, "n d"]:
     return torch.from_numpy(np.stack([column.astype(float) for column in columns], 1))
 
 
+def _names(column: np.ndarray) -> bool:
+    """Whether the numbers of a column may name things: whole, and each five times or more."""
+    whole = column.dtype.kind in "iu" or bool(np.equal(np.mod(column, 1), 0).all())
+    return whole and len(np.unique(column)) <= len(column) / 5
+
+
 def _is_discrete(column: np.ndarray) -> bool:
     if column.dtype.kind not in "iufb":
         return True
@@ -241,57 +293,4 @@ def _is_discrete(column: np.ndarray) -> bool:
         return True
     if column.dtype.kind == "f" and not np.equal(np.mod(column, 1), 0).all():
         return False
-    return len(np.unique(column)) <= min(FEW, max(2, len(column) // 10))
-
-
-def copies(x: Tensor, y: Tensor) -> tuple[Int[np.ndarray, " n"], int]:
-    """A number for each row, the same for exact copies of it; and how many rows are copies.
-
-    In the order of their first row, so that another scale of the numbers changes no split.
-
-    Of counts, of rounded numbers, or of columns with many zeros, rows are equal by chance, and none
-    is a copy. A copy is told by a value, of x or of y, that stands in no other row: of a side where
-    nearly all that recur do so with the same partner. But one in more than a hundredth of all rows
-    (and in ten), and far more often than most, is a value that is taken often, like "no rain".
-
-    Rows are told apart by a hash of 64 bits, column by column, so that a million take seconds.
-    """
-    import pandas as pd
-
-    of_x, of_y = _hashed(x), _hashed(y)
-    numbers: np.ndarray = pd.factorize(of_x * _ODD + of_y)[0]
-    equal = _times(numbers)
-    copied = _told_by(of_x, equal) | _told_by(of_y, equal)
-    numbers = pd.factorize(np.where(copied, numbers, len(x) + np.arange(len(x))))[0]
-    return numbers, len(numbers) - int(numbers.max()) - 1
-
-
-def _hashed(rows: Tensor) -> Shaped[np.ndarray, " n"]:
-    import pandas as pd
-
-    mixed = np.zeros(len(rows), np.uint64)
-    for column in rows.unbind(1):
-        plain = np.ascontiguousarray(column.numpy()) + 0.0  # -0.0 is 0.0
-        mixed = mixed * _ODD + pd.util.hash_array(plain)
-    return mixed
-
-
-def _told_by(
-    side: Shaped[np.ndarray, " n"], equal: Int[np.ndarray, " n"]
-) -> Bool[np.ndarray, " n"]:
-    """Rows whose value on one side stands in their copies alone, if that side can tell."""
-    own = _times(side)
-    usual = np.median(own[np.unique(side, return_index=True)[1]])
-    recurs = (own > 1) & (own <= max(OFTEN * len(own), 10, 5 * usual))
-    same: np.ndarray = recurs & (own == equal)
-    return same & bool(same.sum() >= 0.9 * recurs.sum())
-
-
-def _times(values: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """In how many rows each value stands."""
-    _, number, counts = np.unique(values, return_inverse=True, return_counts=True)
-    times: np.ndarray = counts[number]
-    return times
-
-
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+    return len(np.unique(column)) <= min(FEW, max(2, len(column) // 5))

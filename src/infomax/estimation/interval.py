@@ -27,8 +27,9 @@ def point(
     standard errors it is 0, and rises to its full value at 4.
 
     The error is that of the held-out rows, with half the correction below and the whole above: a
-    model with many parameters for its rows errs low. A flexible winner (a mixture, a network) falls
-    short of most dependences, by `_shortfall`. A second opinion above the value has its place, too.
+    model with many parameters for its rows errs low. What more rows would bring, `_shortfall`, has
+    its place above, too: a network falls short of most dependences, and a Gaussian is shrunk. So
+    has a second opinion above the value.
 
     The choice itself is in doubt: the interval reaches as high as that of any candidate that
     validation could not tell from the winner, by what test gives it over the winner row by row.
@@ -60,7 +61,7 @@ def point(
     below, above = (two_sided * math.hypot(spread, part * correction) for part in (0.5, 1.0))
     low = max(nats - below, 0.0) if trust > 0 else 0.0
     tops = [max(value, nats, 0.0) + above]
-    if best.candidate.flexible and trust > 0:
+    if trust > 0:
         tops.append(held + _shortfall(best, abs(correction)) + below)
     if second is not None:
         tops.append(second + below)
@@ -90,7 +91,7 @@ def _dv_terms(held: Held) -> Tensor:
 
 
 def _shortfall(best: Record, correction: float) -> float:
-    """What a flexible winner may lack held out, from what half the rows cost it.
+    """What the winner may lack held out, from what half the rows cost it.
 
     Held-out nats of n rows are I - c n^(-1/2), the slow rate of a model that has no shape given:
     then they lack 1/(√2 - 1) times what they gain between n/2 and n. At the quick rate 1/n of a

@@ -165,7 +165,7 @@ class Portfolio:
             self.watch(self.done, self.total, candidate.method)
 
     def _doubt(self, best: Record) -> Record | None:
-        """Fit the winner twice more, at once: to torn pairs, and if flexible to half the rows.
+        """Fit the winner twice more, at once: to torn pairs, and to half the rows.
 
         Torn pairs, rows of y permuted within each part, are a control: 0 nats, every step as
         before. Half the rows of the first fold say what more rows would bring. Returns the control;
@@ -173,7 +173,7 @@ class Portfolio:
         """
         train, test = self.cut.folds[0]
         share = (self._left() - self._closing(best, len(best.fitted))) / 2
-        more = self._afford(best, share, 1 + best.candidate.flexible)
+        more = self._afford(best, share, 2)
         if not more:
             return None
         glanced = test[:GLANCE]
