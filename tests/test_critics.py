@@ -295,11 +295,13 @@ def test_strong_correlations_are_not_hidden_by_the_shrinkage_that_weak_ones_need
 
 
 def test_half_of_the_rows_are_shrunk_twice_as_much():
-    """Few rows of equal correlations: what the slow twin, over the same halves, finds best."""
+    """Few rows, all alike or one pair alone: what the slow twin, over the same halves, finds."""
     rng = np.random.default_rng(3)
-    for rows, rho in itertools.product([*range(20, 60), 200], [0.3, 0.9]):
-        shared = np.linalg.cholesky((1 - rho) * np.eye(8) + rho)
-        mixed = rng.standard_normal((rows, 8)) @ shared.T
+    pair = np.eye(8)
+    pair[0, 7] = pair[7, 0] = 0.9
+    alike = [(1 - rho) * np.eye(8) + rho for rho in (0.3, 0.9)]
+    for rows, covariance in itertools.product([*range(20, 60), 200], [*alike, pair]):
+        mixed = rng.standard_normal((rows, 8)) @ np.linalg.cholesky(covariance).T
         z = torch.from_numpy(mixed)
         s = torch.corrcoef(z.mT)
         off = ~torch.eye(8, dtype=torch.bool)
@@ -333,6 +335,14 @@ def test_half_of_the_rows_are_shrunk_twice_as_much():
         best = [way for way, value in worth.items() if value > max(worth.values()) - 1e-9]
         found = shrunk_correlation(z)
         assert any(torch.allclose(found, pulled(z, way), atol=1e-7) for way in best)
+
+
+def test_leaving_small_correlations_out_leaves_a_correlation_matrix():
+    rng = np.random.default_rng(0)
+    chain = np.linalg.cholesky(0.5 ** np.abs(np.subtract.outer(range(4), range(4))))
+    for rows in range(16, 120):
+        found = shrunk_correlation(torch.from_numpy(rng.standard_normal((rows, 4)) @ chain.T))
+        assert torch.linalg.eigvalsh(found)[0] > 0
 
 
 def test_two_columns_that_are_one_start_finite():

@@ -12,8 +12,9 @@ import torch
 from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
+from infomax.estimation.candidates import each
 from infomax.estimation.choice import Candidate, Record, choose
-from infomax.estimation.classes import PRIORS, TableRatio, entropy
+from infomax.estimation.classes import PRIORS, BoostedRatio, TableRatio, entropy
 from infomax.estimation.command import run
 from infomax.estimation.copies import copies
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio, dispersion
@@ -23,6 +24,7 @@ from infomax.estimation.interval import point
 from infomax.estimation.learned import Learned, Schedule, learn
 from infomax.estimation.mixture import MixtureRatio
 from infomax.estimation.neighbours import ksg
+from infomax.estimation.portfolio import Portfolio
 from infomax.estimation.ratio import Ratio, bounded
 from infomax.estimation.result import KEYS
 from infomax.estimation.splits import Part, split
@@ -826,6 +828,24 @@ def test_counts_of_which_some_are_rare_are_read(rows):
     assert found.lower_limit <= found.nats
 
 
+def test_trees_stop_by_a_row_of_every_class_that_has_two():
+    """More classes than a tenth of the rows, which is what scikit-learn lays aside."""
+    classes = torch.arange(8).repeat(5)[:, None].double()
+    rows = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    found = BoostedRatio(rows, classes, of_x=False, seed=0).matrix(rows, classes)
+    assert found.isfinite().all()
+
+
+def test_every_winner_is_fitted_to_half_the_rows_too():
+    x, y = sample(truth.correlated(20, 20, nats=2.0), 400)
+    fit = each(lambda part: GaussianRatio("rank", part.x, part.y))
+    watch = {"deadline": None, "watch": lambda *words: None}
+    best, _, torn = Portfolio(x, y, split(np.arange(400), 0), seed=0, **watch).run(
+        [Candidate("gauss", fit)]
+    )
+    assert best.drop > 0.05 and torn is not None
+
+
 def test_many_classes_that_agree_in_half_the_rows_are_seen():
     rng = np.random.default_rng(1)
     one = rng.integers(0, 50, 5000)
@@ -881,6 +901,12 @@ def test_the_limit_is_never_above_the_value():
         assert found.lower_limit <= found.nats
 
 
+def test_three_whole_numbers_are_classes_in_twenty_rows():
+    c = np.random.default_rng(0).integers(0, 3, 20)
+    found = estimate(c, c)
+    assert found.method == "table" and found.interval[1] <= math.log(3) + 1e-9
+
+
 def test_few_pairs_over_and_over_are_refused():
     x = np.tile(np.random.default_rng(0).standard_normal(15), 4)
     with pytest.raises(InfomaxError, match="20 different pairs"):
@@ -893,8 +919,9 @@ def test_numbers_among_which_some_cells_are_none_are_refused():
     x[17] = "-"
     with pytest.raises(InfomaxError, match="1 of 500 that are none, such as '-'"):
         estimate(np.array(x, dtype=object), y)
-    (letters,) = columns(np.array(list("ab7") * 200, dtype=object), "x")
-    assert set(letters) == {"a", "b", "7"}  # few values: classes, be some of them digits
+    for classes in ("ab7", "12345678901234567x"):  # few values, be most of them digits
+        (letters,) = columns(np.array(list(classes) * 200, dtype=object), "x")
+        assert set(letters) == set(classes)
 
 
 def test_a_candidate_that_is_nan_in_a_later_fold_does_not_win():
