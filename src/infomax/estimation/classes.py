@@ -27,8 +27,8 @@ class TableRatio(Ratio):
     Example:
         >>> a = torch.tensor([[0.0], [1.0]] * 50)
         >>> TableRatio(a, a).matrix(a[:2], a[:2]).round(decimals=1)
-        tensor([[ 0.7000, -4.6000],
-                [-4.6000,  0.7000]], dtype=torch.float64)
+        tensor([[ 0.7000, -6.9000],
+                [-6.9000,  0.7000]], dtype=torch.float64)
     """
 
     def __init__(self, x: Float[Tensor, "n 1"], y: Float[Tensor, "n 1"]) -> None:
