@@ -173,11 +173,11 @@ def _portfolio(
     one_sided = quantile(level)
     bound = bounded(best.test)
     nats, low, high = point(best, records, bound, level, opinion)
-    limit = min(bound.nats - one_sided * bound.stderr, nats)
     upper = upper_limit(a.codes, b.codes, one_sided)
     if upper is not None:
         nats, high, low = min(nats, upper), min(high, upper), min(low, upper)
         notes.append(f"Discrete: never above the smaller entropy, at most {upper:.3f} nats.")
+    limit = min(bound.nats - one_sided * bound.stderr, nats)
     verdict = _verdict(bound, max(nats, bound.nats), samples["test"], notes)
     control = None if torn is None else _control(torn, level)
     if control is not None and control.interval[0] > 0:
