@@ -542,9 +542,10 @@ def test_manifest_bad_columns(tmp_path: Path, stamps: pd.DataFrame) -> None:
 @pytest.mark.parametrize("between", [";", "\t", "|", ","])
 def test_a_manifest_is_read_whatever_sets_its_columns_apart(tmp_path: Path, between: str) -> None:
     frame = pd.DataFrame({"said": [f"a;b {i}\tc" for i in range(40)], "x": np.arange(40.0)})
-    frame.to_csv(tmp_path / "data.csv", index=False, sep=between)
     signals = {"said": {"kind": "text"}, "x": {"kind": "vector"}}
-    contexts = load(spec_of("csv", str(tmp_path / "data.csv"), signals=signals))
+    for name in ("data.csv", "packed.csv.gz"):
+        frame.to_csv(tmp_path / name, index=False, sep=between)
+        contexts = load(spec_of("csv", str(tmp_path / name), signals=signals))
     assert contexts.signals["x"].read(torch.arange(40))[:, 0].tolist() == list(range(40))
     assert bytes(contexts.signals["said"].read(torch.arange(1))[0].tolist()).startswith(b"a;b 0\tc")
 

@@ -907,6 +907,13 @@ def test_three_whole_numbers_are_classes_in_twenty_rows():
     assert found.method == "table" and found.interval[1] <= math.log(3) + 1e-9
 
 
+def test_strings_said_to_be_no_classes_are_told_apart_all_the_same():
+    rng = np.random.default_rng(0)
+    c = rng.integers(0, 3, 200)
+    found = estimate(np.array(list("abc"))[c], c + 0.1 * rng.standard_normal(200), discrete="none")
+    assert found.nats > 0.5
+
+
 def test_few_pairs_over_and_over_are_refused():
     x = np.tile(np.random.default_rng(0).standard_normal(15), 4)
     with pytest.raises(InfomaxError, match="20 different pairs"):

@@ -17,7 +17,7 @@ MILDER = (1.0, 1 / 4, 1 / 16, 1 / 64, 1 / 256, 0.0)
 """Shares of the Ledoit–Wolf intensity that are tried."""
 CLEAR = 3.0
 """Standard errors within which a correlation is taken for none, where that is tried."""
-CROWDED = 100
+AMPLE = 100
 """Rows for each column from which it is not tried: nothing would come of it."""
 LEAST = 1e-8
 """The least intensity: a column that stands there twice leaves a matrix that can be inverted."""
@@ -119,31 +119,25 @@ def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
     halves = [_standardized(rows) for rows in (z[: n // 2], z[n // 2 :])]
     parts = [rows.mT @ rows / len(rows) for rows in halves]
 
-    def likelihood(way: tuple[float, float]) -> float:
+    def made(way: tuple[float, float], seen: Tensor, share: int = 1) -> Tensor:
         clear, milder = way
-        if clear and not _positive(_pulled(_sparse(s, clear, n), milder * strength)):
-            return -math.inf
-        pulled = [_pulled(_sparse(part, clear, n // 2), 2 * milder * strength) for part in parts]
-        return sum(_likelihood(r, part) for r, part in zip(pulled, parts[::-1], strict=True))
+        kept = torch.where(seen.abs() < clear / math.sqrt(n // share), 0.0, seen)
+        return _pulled(kept, share * milder * strength)
 
-    ways = product((0.0, CLEAR) if n < CROWDED * d else (0.0,), MILDER)
-    clear, milder = max(ways, key=likelihood)
-    return _pulled(_sparse(s, clear, n), milder * strength)
+    def likelihood(way: tuple[float, float]) -> float:
+        if way[0] and math.isinf(_likelihood(made(way, s), s)):  # no correlation matrix any more
+            return -math.inf
+        others = (made(way, part, 2) for part in parts[::-1])
+        return sum(_likelihood(r, part) for r, part in zip(others, parts, strict=True))
+
+    ways = product((0.0, CLEAR) if n < AMPLE * d else (0.0,), MILDER)
+    return made(max(ways, key=likelihood), s)
 
 
 def _standardized(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     z = z - z.mean(0)
     deviation = z.square().mean(0).sqrt()
     return z / torch.where(deviation > 0, deviation, 1.0)
-
-
-def _sparse(s: Float[Tensor, "d d"], clear: float, n: int) -> Float[Tensor, "d d"]:
-    """Correlations of n rows, those within so many standard errors of none left out."""
-    return torch.where(s.abs() < clear / math.sqrt(n), 0.0, s) if clear else s
-
-
-def _positive(r: Float[Tensor, "d d"]) -> bool:
-    return not bool(torch.linalg.cholesky_ex(r)[1])
 
 
 def _pulled(s: Float[Tensor, "d d"], strength: float) -> Float[Tensor, "d d"]:

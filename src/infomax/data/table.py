@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from csv import QUOTE_NONE
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -80,8 +81,10 @@ def separator(path: Path) -> str:
 
     A comma; where there is none, what stands there most often of semicolons, tabs and bars.
     """
-    with path.open(encoding="utf-8") as file:
-        first = file.readline()
+    import pandas as pd
+
+    line = pd.read_csv(path, sep="\x01", header=None, nrows=1, quoting=QUOTE_NONE)  # unpacks, too
+    first = str(line.iloc[0, 0])
     return "," if "," in first else max(",;\t|", key=first.count)
 
 

@@ -94,8 +94,7 @@ class BoostedRatio(Ratio):
 
         rows, classes = (y, x) if of_x else (x, y)
         self.of_x = of_x
-        _, counts = torch.unique(classes, return_counts=True)
-        counts = counts[counts > 1]  # each has a row to learn from, and one to stop by
+        _, counts = _repeated(classes)  # each has a row to learn from, and one to stop by
         model = HistGradientBoostingClassifier(
             max_iter=60, learning_rate=0.1, max_leaf_nodes=8, early_stopping=True,
             validation_fraction=max(0.1, len(counts) / max(int(counts.sum()), 1)),
@@ -108,6 +107,12 @@ class BoostedRatio(Ratio):
         return self.classifier.pairs(y, x).mT if self.of_x else self.classifier.pairs(x, y)
 
 
+def _repeated(classes: Float[Tensor, "n 1"]) -> tuple[Int[np.ndarray, " c"], Int[np.ndarray, " c"]]:
+    """The classes that stand in two rows or more, and in how many."""
+    seen, counts = np.unique(classes[:, 0].long().numpy(), return_counts=True)
+    return seen[counts > 1], counts[counts > 1]
+
+
 class _Classifier:
     """A scikit-learn classifier as log q(c | row) - log p(c), for rows and all class numbers.
 
@@ -117,9 +122,8 @@ class _Classifier:
     def __init__(self, model: object, rows: Tensor, classes: Tensor) -> None:
         labels = classes[:, 0].long().numpy()
         self.model = model
-        seen, counts = np.unique(labels, return_counts=True)
-        self.seen = seen[counts > 1]
-        self.log_share = np.log(counts[counts > 1] / counts[counts > 1].sum())
+        self.seen, counts = _repeated(classes)
+        self.log_share = np.log(counts / counts.sum())
         if len(self.seen) > 1:
             kept = np.isin(labels, self.seen)
             model.fit(rows.numpy()[kept], labels[kept])  # type: ignore[attr-defined]

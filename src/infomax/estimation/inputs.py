@@ -282,15 +282,15 @@ def numbers(columns: Sequence[np.ndarray], name: str) -> Float[Tensor, "n d"]:
 
 def _names(column: np.ndarray) -> bool:
     """Whether the numbers of a column may name things: whole, and each five times or more."""
-    whole = column.dtype.kind in "iu" or bool(np.equal(np.mod(column, 1), 0).all())
-    return whole and len(np.unique(column)) <= len(column) / 5
+    return _whole(column) and len(np.unique(column)) <= len(column) / 5
+
+
+def _whole(column: np.ndarray) -> bool:
+    kind = column.dtype.kind
+    return kind in "iu" or (kind == "f" and bool(np.equal(np.mod(column, 1), 0).all()))
 
 
 def _is_discrete(column: np.ndarray) -> bool:
-    if column.dtype.kind not in "iufb":
+    if column.dtype.kind not in "iuf":
         return True
-    if column.dtype.kind == "b":
-        return True
-    if column.dtype.kind == "f" and not np.equal(np.mod(column, 1), 0).all():
-        return False
-    return len(np.unique(column)) <= min(FEW, max(2, len(column) // 5))
+    return _whole(column) and len(np.unique(column)) <= min(FEW, max(2, len(column) // 5))
