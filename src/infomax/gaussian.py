@@ -115,14 +115,14 @@ def shrunk_correlation(z: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:
     variance = ((z.square().mT @ z.square()) / n - s.square()) / n
     strength = float((variance * off).sum() / (s.square() * off).sum().clamp_min(1e-12))
     if n <= 3:
-        return _pulled(s, strength)
+        return pulled(s, strength)
     halves = [_standardized(rows) for rows in (z[: n // 2], z[n // 2 :])]
     parts = [rows.mT @ rows / len(rows) for rows in halves]
 
     def made(way: tuple[float, float], seen: Tensor, share: int = 1) -> Tensor:
         clear, milder = way
         kept = torch.where(seen.abs() < clear / math.sqrt(n // share), 0.0, seen)
-        return _pulled(kept, share * milder * strength)
+        return pulled(kept, share * milder * strength)
 
     def likelihood(way: tuple[float, float]) -> float:
         if way[0] and math.isinf(_likelihood(made(way, s), s)):  # no correlation matrix any more
@@ -140,7 +140,8 @@ def _standardized(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     return z / torch.where(deviation > 0, deviation, 1.0)
 
 
-def _pulled(s: Float[Tensor, "d d"], strength: float) -> Float[Tensor, "d d"]:
+def pulled(s: Float[Tensor, "d d"], strength: float) -> Float[Tensor, "d d"]:
+    """Pull a correlation matrix towards the identity, (1 − l) S + l I with l within [LEAST, 1]."""
     off = 1 - min(max(strength, LEAST), 1.0)
     return s.mul(off).fill_diagonal_(1.0)
 

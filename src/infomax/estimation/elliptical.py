@@ -11,7 +11,7 @@ from torch import Tensor
 
 from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import Scale, Scaling, scaling
-from infomax.gaussian import canonical, gaussian_log_ratio, shrunk_correlation
+from infomax.gaussian import canonical, gaussian_log_ratio, pulled, shrunk_correlation
 
 DEGREES = (10.0, 6.0, 4.0, 3.0, 2.0, 1.5, 1.0)
 
@@ -100,16 +100,20 @@ def _quantiles(z: Float[Tensor, "n d"], df: float) -> Float[Tensor, "n d"]:
 
 
 def dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Tensor, "d d"]:
-    """The dispersion of a multivariate t by EM, as a correlation, shrunk like a Gaussian's."""
-    d = t.shape[1]
+    """The dispersion of a multivariate t by EM, as a correlation; at the end shrunk like a Gaussian's.
+
+    A step is the correlation of rows weighted by (ν + d) / (ν + t' R⁻¹ t), about 0.
+    """
+    n, d = t.shape
     correlation = torch.eye(d, dtype=t.dtype)
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         weight = (df + d) / (df + _square(t, torch.linalg.inv(correlation)))
         weighted = t * weight.sqrt()[:, None]
-        scale = weighted.square().mean(0).sqrt().clamp_min(1e-12)
-        mirrored = torch.stack([weighted / scale, -weighted / scale], 1)  # so that the mean is 0
-        correlation = shrunk_correlation(mirrored.flatten(0, 1))
-    return correlation
+        weighted = weighted / weighted.square().mean(0).sqrt().clamp_min(1e-12)
+        if step < steps:
+            correlation = pulled(weighted.mT @ weighted / n, 0.0)
+    mirrored = torch.stack([weighted, -weighted], 1)  # so that the mean is 0
+    return shrunk_correlation(mirrored.flatten(0, 1))
 
 
 def _degrees(z: Float[Tensor, "n d"]) -> float:
