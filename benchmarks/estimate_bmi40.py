@@ -6,6 +6,7 @@
     python benchmarks/estimate_bmi40.py independent         # 0 nats, N from 100 up
     python benchmarks/estimate_bmi40.py sizes               # 20-d, 4 nats, N from 100 to a million
     python benchmarks/estimate_bmi40.py sums                # several dependences side by side
+    python benchmarks/estimate_bmi40.py clusters            # what is shared is a group
 
 DIR holds one TASK.npz (x, y) a task and truth.json (task -> nats). One CSV row a run is written to
 benchmarks/results/, under a first line with the command and the versions. "covered" is whether the
@@ -98,6 +99,22 @@ def sums(seeds: list[int], n: int) -> Iterator[Run]:
             yield name, seed, problem.nats, x, y
 
 
+def clusters(seeds: list[int], n: int) -> Iterator[Run]:
+    """Groups of rows, alike and unlike, few and many, in few columns and in many."""
+    problems = [
+        truth.clusters(2, 2, count=6, noise=0.3),
+        truth.clusters(5, 5, count=10, noise=0.5),
+        truth.clusters(5, 5, count=24, noise=0.5),
+        truth.clusters(5, 5, count=10, noise=0.3, unlike=4.0),
+        truth.clusters(10, 10, count=24, noise=0.7),
+        truth.clusters(20, 20, count=24, noise=0.9),
+        truth.transformed(truth.clusters(5, 5, count=10), truth.cube, truth.cube),
+    ]
+    for seed in seeds:
+        for problem in problems:
+            yield problem.name, seed, problem.nats, *problem.sample(n, seed)
+
+
 def measure(runs: Iterator[Run], out: Path) -> None:
     versions = (
         f"python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
@@ -134,7 +151,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["pack", "own", "gauss", "independent", "sizes", "sums"])
+    parser.add_argument(
+        "what", choices=["pack", "own", "gauss", "independent", "sizes", "sums", "clusters"]
+    )
     parser.add_argument("--data", type=Path, help="folder of the forty tasks, for pack")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--n", type=int, default=10_000)
@@ -151,6 +170,7 @@ def main() -> None:
         "independent": lambda: independent(given.seeds),
         "sizes": lambda: sizes(given.seeds),
         "sums": lambda: sums(given.seeds, given.n),
+        "clusters": lambda: clusters(given.seeds, given.n),
     }[given.what]()
     measure(runs, given.out or RESULTS / f"estimate_{given.what}.csv")
 

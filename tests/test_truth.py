@@ -69,6 +69,8 @@ CLOSED = [
     truth.gaussian_channel(5, nats=2.0),
     truth.tanh_channel(5, nats=2.0),
     truth.mixture_channel(5, nats=2.0),
+    truth.clusters(3, 2, count=8),
+    truth.clusters(2, 4, count=5, noise=0.3, unlike=4.0),
 ]
 
 

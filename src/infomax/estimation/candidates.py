@@ -12,21 +12,26 @@ from torch import Tensor, nn
 
 from infomax import bounds
 from infomax.critics import GaussianStarted, Separable
-from infomax.estimation.choice import Candidate
+from infomax.estimation.choice import Candidate, lost
 from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import BROADEST, FlowRatio
 from infomax.estimation.groups import BROADEST as BROADEST_GROUPS
-from infomax.estimation.groups import Grouped
+from infomax.estimation.groups import Grouped, straight
 from infomax.estimation.hurdle import FEW_PATTERNS, HurdleRatio, often
-from infomax.estimation.learned import Schedule, learn
+from infomax.estimation.learned import Lesson, Schedule
+from infomax.estimation.mixture import BROADEST as BROADEST_MIXTURE
 from infomax.estimation.mixture import WIDEST, MixtureRatio
 from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import Scale
 from infomax.estimation.splits import Part
+from infomax.estimation.trees import BROADEST as BROADEST_TREES
+from infomax.estimation.trees import FEWEST as FEWEST_TREES
+from infomax.estimation.trees import TreesRatio
 from infomax.estimation.warped import Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
+_ELLIPTICAL = ("copula-gauss", "gauss", "copula-student")
 FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
 
@@ -41,30 +46,30 @@ def continuous(
         y: the paired rows.
         thorough: also the slow ones (flows, joint network, InfoNCE), for a long budget.
     """
-    width = x.shape[1] + y.shape[1]
-    found = _closed(x, y, (4, 16, 64) if width == 2 else (4, 32))
-    if len(x) >= FEWEST:
-        if 2 < width <= BROADEST_GROUPS:
-            grouped = Grouped(_of_group)
-            found.append(Candidate("grouped", grouped, dear=True, stops=True))
+    rows, width = len(x), x.shape[1] + y.shape[1]
+    found = _elliptical(x, y)
+    if 2 < width <= BROADEST_GROUPS:
+        found.append(Candidate("grouped", Grouped(_of_group), dear=True, stops=True))
+    found += _mixtures(rows, width, (4, 16, 64) if width == 2 else (4, 16, 32))
+    if rows >= FEWEST:
         found += [_warped(kind) for kind in _SCALES]
-        if thorough:
-            found += [_flow(kind) for kind in _SCALES if width <= BROADEST]
-            found += [_joint(), _infonce()]
+    if rows >= FEWEST_TREES and width <= BROADEST_TREES:
+        found.append(Candidate("trees", each(TreesRatio), dear=True, spare=straight))
+    if rows >= FEWEST and thorough:
+        found += [_flow(kind) for kind in _SCALES if width <= BROADEST]
+        found += [_joint(), _infonce()]
     return found
 
 
 def _of_group(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Candidate]:
     """Those for one group of columns; of two, of which there may be many, the quick ones."""
-    if x.shape[1] + y.shape[1] == 2:
-        return _closed(x, y, (4, 16))
-    return [*_closed(x, y, (4, 32)), _warped(_SCALES[0])]
+    width = x.shape[1] + y.shape[1]
+    found = _elliptical(x, y) + _mixtures(len(x), width, (4, 16) if width == 2 else (4, 16, 32))
+    return found if width == 2 or len(x) < FEWEST else [*found, _warped(_SCALES[0])]
 
 
-def _closed(
-    x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"], mixtures: Sequence[int]
-) -> list[Candidate]:
-    """Those without a network; mixtures of so many components, where rows are enough."""
+def _elliptical(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Candidate]:
+    """Those of one shape, in closed form; where a value comes often, what that adds."""
     rows, width = len(x), x.shape[1] + y.shape[1]
     found = [
         Candidate("copula-gauss", each(lambda p: GaussianRatio("rank", p.x, p.y))),
@@ -74,8 +79,6 @@ def _closed(
         found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
     if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
         found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y))))
-    if width <= WIDEST:
-        found += [_mixture(c) for c in mixtures if rows >= 25 * c * width**0.5]
     return found
 
 
@@ -97,28 +100,54 @@ def each(fit: Callable[[Part], Ratio]) -> Callable[[Sequence[Part]], Sequence[Ra
     return lambda parts: [fit(replace(p, seconds=p.seconds / len(parts))) for p in parts]
 
 
-def _mixture(components: int) -> Candidate:
-    return Candidate(
-        f"copula-mixture-{components}",
-        each(lambda p: MixtureRatio(p.x, p.y, components=components, seed=p.seed)),
-        dear=components > 4,
-    )
+def _mixtures(rows: int, width: int, sizes: Sequence[int]) -> list[Candidate]:
+    """Clusters that are alike (on both scales), and Gaussians each of its own shape.
+
+    As many as rows allow, and more only as long as fewer have not lost.
+    """
+    found: list[Candidate] = []
+    if 2 < width <= BROADEST_MIXTURE:
+        forms: list[tuple[str, int, Scale]] = [
+            ("copula-clusters-8", 8, "rank"),
+            ("copula-clusters-32", 32, "rank"),
+            ("clusters-32", 32, "standard"),
+        ]
+        line = [
+            _mixture(name, components, kind=kind, alike=True)
+            for name, components, kind in forms
+            if rows >= 25 * components
+        ]
+        found += [replace(c, spare=straight) for c in line[:1]] + _growing(line)[1:]
+    if width <= WIDEST:
+        fitting = [c for c in sizes if rows >= 25 * c * width**0.5]
+        found += _growing([_mixture(f"copula-mixture-{c}", c) for c in fitting])
+    return found
 
 
-def _learned(
-    method: str,
-    kind: Scale,
-    build: Callable[[Tensor, Tensor], nn.Module],
-    schedule: Schedule,
-    block: int = 1500,
+def _growing(line: Sequence[Candidate]) -> list[Candidate]:
+    """A line of candidates, each left out once the one before it has lost; the first is not."""
+    names = [*_ELLIPTICAL, *(candidate.method for candidate in line)]
+    return [
+        replace(c, dear=True, spare=partial(lost, names[: len(_ELLIPTICAL) + k])) if k else c
+        for k, c in enumerate(line)
+    ]
+
+
+def _mixture(
+    method: str, components: int, *, kind: Scale = "rank", alike: bool = False
 ) -> Candidate:
-    fit = partial(learn, kind, build, schedule, block=block)
-    return Candidate(method, fit, dear=True, stops=True)
+    def fit(p: Part) -> Ratio:
+        return MixtureRatio(p.x, p.y, components=components, seed=p.seed, kind=kind, alike=alike)
+
+    return Candidate(method, each(fit))
 
 
 def _warped(kind: Scale) -> Candidate:
-    learned = _learned(f"warped-dv-{kind}", kind, Warped, Schedule())
-    return replace(learned, other_scale=kind != _SCALES[0])
+    return _learned(f"warped-dv-{kind}", Lesson(kind, Warped))
+
+
+def _learned(method: str, lesson: Lesson) -> Candidate:
+    return Candidate(method, lesson, dear=True, stops=True)
 
 
 def _flow(kind: Scale) -> Candidate:
@@ -140,7 +169,7 @@ def _joint() -> Candidate:
         return GaussianStarted(x, y, hidden=(128, 128))
 
     schedule = Schedule(signal=bounds.JS, steps=600, batch=128, rate=1e-3)
-    return _learned("joint-js", "standard", build, schedule, block=200)
+    return _learned("joint-js", Lesson("standard", build, schedule, block=200))
 
 
 def _infonce() -> Candidate:
@@ -151,4 +180,4 @@ def _infonce() -> Candidate:
         return critic
 
     schedule = Schedule(signal=bounds.InfoNCE, steps=600, rate=1e-3)
-    return _learned("separable-infonce", "standard", build, schedule)
+    return _learned("separable-infonce", Lesson("standard", build, schedule))

@@ -13,9 +13,6 @@ from torch import Tensor
 from infomax.estimation.ratio import Held, Ratio
 from infomax.estimation.splits import Part
 
-STARTS = ("copula-gauss", "gauss", "warped-dv-rank")
-"""What tells whether a network on the second scale is worth its time."""
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -26,7 +23,7 @@ class Candidate:
     dear: bool = False  # runs the other folds only if it wins the first
     stops: bool = False  # heeds `Part.seconds`
     entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
-    other_scale: bool = False  # a network tried before, on the second scale
+    spare: Callable[[Sequence[Record]], bool] = lambda ran: False  # given what ran, leave it out?
 
 
 @dataclass
@@ -80,18 +77,11 @@ def behind(record: Record, first: Record) -> bool:
     return mean < -3 * stderr
 
 
-def spared(ran: Sequence[Record]) -> bool:
-    """Whether the network of the second scale can be left out: nothing has come of either change.
-
-    The Gaussians of both scales cannot be told apart, and the network of the first scale was not
-    better than what it started from.
-    """
-    tried = {record.candidate.method: record for record in ran}
-    rank, standard, network = (tried.get(name) for name in STARTS)
-    if rank is None or standard is None or network is None:
-        return False
-    apart = behind(rank, standard) or behind(standard, rank)
-    return not apart and choose([rank, standard, network]) is not network
+def lost(line: Sequence[str], ran: Sequence[Record]) -> bool:
+    """Whether the last of a line of candidates did not run, or is `behind` another of the line."""
+    of_line = [r for r in ran if r.candidate.method in line]
+    last = [r for r in of_line if r.candidate.method == line[-1]]
+    return not last or behind(last[0], choose(of_line))
 
 
 def _gain(record: Record, other: Record) -> tuple[float, float]:

@@ -100,7 +100,7 @@ def _quantiles(z: Float[Tensor, "n d"], df: float) -> Float[Tensor, "n d"]:
 
 
 def dispersion(t: Float[Tensor, "n d"], df: float, steps: int = 8) -> Float[Tensor, "d d"]:
-    """The dispersion of a multivariate t by EM, as a correlation; at the end shrunk like a Gaussian's.
+    """The dispersion of a multivariate t by EM, as a correlation; shrunk like a Gaussian's.
 
     A step is the correlation of rows weighted by (ν + d) / (ν + t' R⁻¹ t), about 0.
     """

@@ -153,6 +153,15 @@ class GroupedRatio(Ratio):
         return sum((h.mean - h.steady for h in held), 0.0)
 
 
+def straight(ran: Sequence[Record]) -> bool:
+    """Whether groups were looked for, and none is bent: then one Gaussian says it all."""
+    ratios = [ratio for record in ran for ratio in record.fitted[:1]]
+    return any(
+        isinstance(ratio, GroupedRatio) and not any(group.bent for group, _ in ratio.parts)
+        for ratio in ratios
+    )
+
+
 def _listed(columns: tuple[int, ...]) -> str:
     return ", ".join(map(str, columns))
 
@@ -202,6 +211,8 @@ class Grouped:
         for candidate in candidates:
             if records and time.perf_counter() - begun > part.seconds:
                 break
+            if candidate.spare(records):
+                continue
             (ratio,) = candidate.fit([share])
             held = hold(ratio, part.x_validation, part.y_validation)
             records.append(Record(candidate, fitted=[ratio], validation=[held]))

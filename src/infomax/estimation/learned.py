@@ -55,23 +55,42 @@ class Schedule:
         return self.rate * (min(up, 1.0) if progress < 0.1 else down)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned, and how: called with parts, a critic for each, all at once (`learn`).
+
+    Args:
+        kind: the scale of the inputs.
+        build: (scaled x, scaled y) -> critic, from the training rows.
+        schedule: how it is trained.
+        block: rows whose pairs are all looked at together.
+    """
+
+    kind: Scale
+    build: Build
+    schedule: Schedule = field(default_factory=Schedule)
+    block: int = 1500
+
+    def __call__(self, parts: Sequence[Part]) -> Sequence[Learned]:
+        """Train a critic for each part."""
+        return learn([self] * len(parts), parts)
+
+
 class Learned(Ratio):
     """A critic and its log-ratio on rows as they come; `train` teaches it, `learn` several.
 
     Args:
-        kind: the scale of its inputs.
-        build: (scaled x, scaled y) -> critic, from the training rows.
+        lesson: what critic.
         part: training rows, which the start is made from, and its seed. The caller's random state
             is left as it was.
-        block: rows whose pairs are all looked at together.
     """
 
-    def __init__(self, kind: Scale, build: Build, part: Part, *, block: int = 1500) -> None:
-        self.block = block
-        self.scaling = scaling(kind, part.x, part.y)
+    def __init__(self, lesson: Lesson, part: Part) -> None:
+        self.schedule, self.block = lesson.schedule, lesson.block
+        self.scaling = scaling(lesson.kind, part.x, part.y)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(part.seed)
-            self.critic = build(*self._scaled(part.x, part.y)).eval()
+            self.critic = lesson.build(*self._scaled(part.x, part.y)).eval()
         self.curve: list[tuple[int, float, float]] = []
         self.cap = math.inf
 
@@ -84,9 +103,9 @@ class Learned(Ratio):
             scores: Tensor = self.critic(*self._scaled(x, y))
         return scores.clamp(max=self.cap)
 
-    def train(self, schedule: Schedule, part: Part, seconds: float, stop: Event) -> None:
+    def train(self, part: Part, seconds: float, stop: Event) -> None:
         """Train the critic until told; the average of its weights best on validation is kept."""
-        begun = time.perf_counter()
+        begun, schedule = time.perf_counter(), self.schedule
         x, y = self._scaled(part.x, part.y)
         batches = _batches(x, y, min(schedule.batch, len(x)), part.seed)
         quick = copy.deepcopy(self.critic)  # its parameters and their gradients are two vectors
@@ -134,27 +153,22 @@ class Learned(Ratio):
         return hold(self, part.x_validation, part.y_validation).steady
 
 
-def learn(
-    kind: Scale, build: Build, schedule: Schedule, parts: Sequence[Part], *, block: int = 1500
-) -> list[Learned]:
-    """Train a critic for each part, as many at once as torch has threads.
+def learn(lessons: Sequence[Lesson], parts: Sequence[Part]) -> list[Learned]:
+    """Train a critic for each lesson on its part, as many at once as torch has threads.
 
     Args:
-        kind: the scale of the inputs.
-        build: (scaled x, scaled y) -> critic.
-        schedule: how to train.
-        parts: rows to fit to.
-        block: as of `Learned`.
+        lessons: what is learned.
+        parts: the rows that each is fitted to, and the seconds for all.
 
     Example:
         >>> from infomax.estimation.warped import Warped
         >>> x = torch.randn(900, 2, generator=torch.Generator().manual_seed(0)).double()
         >>> part = Part(x, x + x.flip(1), x[:100], (x + x.flip(1))[:100], seed=0)
-        >>> one, two = learn("rank", Warped, Schedule(steps=25), [part, part])
+        >>> one, two = learn([Lesson("rank", Warped, Schedule(steps=25))] * 2, [part, part])
         >>> bool(torch.equal(one.matrix(x[:3], x[:5]), two.matrix(x[:3], x[:5])))
         True
     """
-    learned = [Learned(kind, build, part, block=block) for part in parts]
+    learned = [Learned(lesson, part) for lesson, part in zip(lessons, parts, strict=True)]
     stop = Event()
     with _TURN:  # the number of threads is the whole process's
         threads = torch.get_num_threads()
@@ -162,7 +176,7 @@ def learn(
         turns = -(-len(parts) // at_once)
 
         def train(one: Learned, part: Part) -> None:
-            one.train(schedule, part, part.seconds / turns, stop)
+            one.train(part, part.seconds / turns, stop)
 
         share = partial(torch.set_num_threads, threads // at_once)
         try:

@@ -1,7 +1,7 @@
 """The harness all candidates pass: fit on folds, choose on validation, report on test.
 
 A race. Everyone runs the first fold; the one that validation prefers, and the cheap ones it cannot
-be told from, run the others; validation over all folds decides. The winner then meets a control:
+be told from, run the others; validation over all folds decides. The winner also meets a control:
 the same fit to pairs that were torn apart.
 """
 
@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from infomax.estimation.choice import Candidate, Record, behind, choose, spared
-from infomax.estimation.learned import Learned
+from infomax.estimation.choice import Candidate, Record, behind, choose
+from infomax.estimation.learned import Learned, Lesson, learn
 from infomax.estimation.ratio import hold
 from infomax.estimation.splits import Part, Split
 
@@ -25,6 +27,16 @@ GLANCE = 15_000
 """Test rows on which a candidate that has not won is valued."""
 SHORTEST = 0.25
 """Seconds under which a fit is not worth its start."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A candidate to fit: what it is noted on, the rows to fit to, and the rows to test on."""
+
+    record: Record
+    part: Part
+    test: Int[np.ndarray, " t"]
+    partner: Int[np.ndarray, " n"] | None = None  # row i of x goes with row partner[i] of y
 
 
 class Portfolio:
@@ -65,18 +77,18 @@ class Portfolio:
         rivals = [
             r
             for r in records
-            if r is first or not (r.candidate.dear or behind(r, first))
+            if r is not first and not (r.candidate.dear or behind(r, first))
         ]  # fmt: skip
-        self.total = self.done + (folds - 1) * len(rivals) + 2
-        for record in sorted(rivals, key=lambda r: r is not first):
-            spare = (self._left() - self._closing(first, folds)) * folds / (folds + 2)
-            part = spare if record is first else spare / 2
-            wanted = folds - 1 if record is first else len(first.validation) - 1
-            more = self._afford(record, part, wanted)
-            self._fit(record, range(1, 1 + more), spare)
+        self.total = self.done + (folds - 1) * (len(rivals) + 1) + 2
+        torn = self._finish(first)
+        for record in rivals:
+            share = (self._left() - self._closing(first, folds)) / 2
+            more = self._afford(record, share, len(first.validation) - 1)
+            self._try(self._jobs(record, range(1, 1 + more), share))
         ran = len(first.validation)
-        best = choose([r for r in rivals if len(r.validation) == ran])
-        torn = self._doubt(best)
+        best = choose([r for r in (first, *rivals) if len(r.validation) == ran])
+        if best is not first:
+            torn = self._finish(best)
         self._value(best)
         self.watch(self.total, self.total, best.candidate.method)
         return best, records, torn
@@ -85,19 +97,55 @@ class Portfolio:
         """Fit the first fold of each, as far as there is time; the first of them always."""
         ran: list[Record] = []
         dearest = 0.0
-        for place, record in enumerate(entries):
-            stopping = sum(r.candidate.stops for r in entries[place:])
-            share = (self._left() - self._closing(record, 1)) / (stopping + len(self.cut.folds))
-            if record.candidate.other_scale and spared(ran):
+        waiting = sum(r.candidate.stops for r in entries)
+        for some in _rounds(entries):
+            one = some[0]
+            share = (self._left() - self._closing(one, 1)) / (waiting + len(self.cut.folds))
+            share *= len(some)
+            waiting -= sum(r.candidate.stops for r in some)
+            if one.candidate.spare(ran):
                 continue
-            growth = 4.0 if record.candidate.dear else 1.5  # the next may cost so much more
-            if ran and share < self._least(record, growth * dearest):
-                self.skipped.append(record.candidate.method)
+            growth = 4.0 if one.candidate.dear else 1.5  # the next may cost so much more
+            if ran and share < self._least(one, growth * dearest):
+                self.skipped += [record.candidate.method for record in some]
                 continue
-            self._fit(record, range(1), share)
-            dearest = max(dearest, record.seconds)
-            ran.append(record)
+            self._try([job for record in some for job in self._jobs(record, range(1), share)])
+            dearest = max(dearest, *(record.seconds for record in some))
+            ran += some
         return ran
+
+    def _finish(self, best: Record) -> Record | None:
+        """Fit the winner to the folds that it has not seen, to torn pairs, and to half the rows.
+
+        All at once, which keeps every core at work. Torn pairs, rows of y permuted within each
+        part, are a control: 0 nats, every step as before. Half the rows of the first fold say what
+        more rows would bring. Returns the control; None where no time is left for it.
+        """
+        folds = len(self.cut.folds)
+        share = (self._left() - self._closing(best, folds)) * (folds + 1) / (folds + 2)
+        torn, half = Record(best.candidate), Record(best.candidate)
+        train, test = self.cut.folds[0]
+        glanced, hidden = test[:GLANCE], self.cut.validation
+        partner = np.arange(len(self.x))
+        rng = np.random.default_rng(self.seed)
+        for rows in (train, glanced, hidden):
+            partner[rows] = rng.permutation(rows)
+        doubts = [
+            Job(torn, self._part(train, hidden, self.seed, share, partner), glanced, partner),
+            Job(half, self._part(train[::2], hidden, self.seed, share), glanced),
+        ]
+        others = self._jobs(best, range(len(best.validation), folds), share)
+        jobs = [*others[:1], *doubts, *others[1:]]  # what matters most if there is little time
+        self._try(jobs[: self._afford(best, share, len(jobs))])
+        if half.test:
+            whole, less = best.test[0], half.test[0]
+            believed = whole.resolved and less.resolved
+            best.drop = whole.dv - less.dv if believed else float((whole.nce - less.nce).mean())
+        if not torn.fitted:
+            return None
+        seen = train[: len(glanced)]
+        torn.train.append(hold(torn.fitted[0], self.x[seen], self.y[partner[seen]]))
+        return torn
 
     def _least(self, record: Record, cost: float) -> float:
         """The share of the time left that a fit needs: those that stop when told need little."""
@@ -114,15 +162,17 @@ class Portfolio:
         """Seconds to keep for valuing the winner on its test and training rows."""
         return 0.0 if self.deadline == math.inf else 2 * record.valuing * (folds + 1)
 
-    def _fit(self, record: Record, folds: Sequence[int], share: float) -> None:
-        """Fit a candidate to some folds, all at once."""
-        cuts = [self.cut.folds[fold] for fold in folds]
-        parts = [
-            self._part(train, self.cut.validation, self.seed + fold, share)
-            for fold, (train, _) in zip(folds, cuts, strict=True)
+    def _jobs(self, record: Record, folds: Sequence[int], share: float) -> list[Job]:
+        """A candidate to fit to some folds."""
+        cuts = [(fold, *self.cut.folds[fold]) for fold in folds]
+        return [
+            Job(
+                record,
+                self._part(train, self.cut.validation, self.seed + fold, share),
+                test[:GLANCE],
+            )
+            for fold, train, test in cuts
         ]
-        tests = [(self.x[test[:GLANCE]], self.y[test[:GLANCE]]) for _, test in cuts]
-        self._try([record] * len(parts), parts, tests)
 
     def _part(
         self,
@@ -137,66 +187,29 @@ class Portfolio:
         x, y = self.x[train], self.y[of_y]
         return Part(x, y, self.x[hidden], self.y[of_hidden], seed, share)
 
-    def _try(
-        self,
-        records: Sequence[Record],
-        parts: Sequence[Part],
-        tests: Sequence[tuple[Tensor, Tensor]],
-    ) -> None:
-        """Fit a candidate to parts, all at once, and note each on the record it is for."""
-        if not parts:
+    def _try(self, jobs: Sequence[Job]) -> None:
+        """Fit candidates to parts, all at once, and note each on the record it is for."""
+        if not jobs:
             return
         begun = time.perf_counter()
-        candidate = records[0].candidate
-        ratios = candidate.fit(parts)
-        fitting = (time.perf_counter() - begun) / len(parts)
-        for record, ratio, part, test in zip(records, ratios, parts, tests, strict=True):
-            fitted = time.perf_counter()
+        fits, parts = [job.record.candidate.fit for job in jobs], [job.part for job in jobs]
+        lessons = [fit for fit in fits if isinstance(fit, Lesson)]
+        ratios = learn(lessons, parts) if lessons else fits[0](parts)
+        fitting = (time.perf_counter() - begun) / len(jobs)
+        for job, ratio in zip(jobs, ratios, strict=True):
+            record, part, fitted = job.record, job.part, time.perf_counter()
             on_validation = hold(ratio, part.x_validation, part.y_validation)
             record.fitted.append(ratio)
             record.validation.append(on_validation)
             chosen = time.perf_counter()
-            record.test.append(hold(ratio, *test, on_validation.centre))
+            of_y = job.test if job.partner is None else job.partner[job.test]
+            record.test.append(hold(ratio, self.x[job.test], self.y[of_y], on_validation.centre))
             record.valuing = time.perf_counter() - chosen
             record.seconds += fitting + time.perf_counter() - fitted
             if isinstance(ratio, Learned) and not record.curve:
                 record.curve = tuple(ratio.curve)
             self.done += 1
-            self.watch(self.done, self.total, candidate.method)
-
-    def _doubt(self, best: Record) -> Record | None:
-        """Fit the winner twice more, at once: to torn pairs, and to half the rows.
-
-        Torn pairs, rows of y permuted within each part, are a control: 0 nats, every step as
-        before. Half the rows of the first fold say what more rows would bring. Returns the control;
-        None where no time is left for it.
-        """
-        train, test = self.cut.folds[0]
-        share = (self._left() - self._closing(best, len(best.fitted))) / 2
-        more = self._afford(best, share, 2)
-        if not more:
-            return None
-        glanced = test[:GLANCE]
-        partner = np.arange(len(self.x))
-        rng = np.random.default_rng(self.seed)
-        for rows in (train, glanced, self.cut.validation):
-            partner[rows] = rng.permutation(rows)
-        torn, half = Record(best.candidate), Record(best.candidate)
-        hidden = self.cut.validation
-        parts = [
-            self._part(train, hidden, self.seed, share, partner),
-            self._part(train[::2], hidden, self.seed, share),
-        ]
-        of_y = (partner[glanced], glanced)
-        tests = [(self.x[glanced], self.y[rows]) for rows in of_y]
-        self._try([torn, half][:more], parts[:more], tests[:more])
-        seen = train[: len(glanced)]
-        torn.train.append(hold(torn.fitted[0], self.x[seen], self.y[partner[seen]]))
-        if half.test:
-            whole, less = best.test[0], half.test[0]
-            believed = whole.resolved and less.resolved
-            best.drop = whole.dv - less.dv if believed else float((whole.nce - less.nce).mean())
-        return torn
+            self.watch(self.done, self.total, record.candidate.method)
 
     def _value(self, best: Record) -> None:
         """Value the winner on all test rows, and on as many training rows.
@@ -219,3 +232,12 @@ class Portfolio:
 
     def _left(self) -> float:
         return self.deadline - time.perf_counter()
+
+
+def _rounds(entries: Sequence[Record]) -> Iterator[list[Record]]:
+    """Those that learn and follow each other are one round, as they can be taught at once."""
+    for learns, some in groupby(entries, lambda r: isinstance(r.candidate.fit, Lesson)):
+        if learns:
+            yield list(some)
+        else:
+            yield from ([one] for one in some)

@@ -6,6 +6,7 @@ posterior. `scenes` renders pictures, sounds and captions that share chosen fact
 
 from infomax.truth.bmi40 import bmi40
 from infomax.truth.channels import gaussian_channel, mixture_channel, tanh_channel
+from infomax.truth.clusters import clusters
 from infomax.truth.gaussian import correlated, dense, from_covariance, sparse, student
 from infomax.truth.problem import Problem, independent, joined
 from infomax.truth.scalar import additive_uniform, censored, class_gaussian, class_uniform, table
@@ -37,6 +38,7 @@ __all__ = [
     "censored",
     "class_gaussian",
     "class_uniform",
+    "clusters",
     "correlated",
     "cube",
     "dense",
