@@ -105,12 +105,13 @@ class Portfolio:
             waiting -= sum(r.candidate.stops for r in some)
             if one.candidate.spare(ran):
                 continue
-            growth = 4.0 if one.candidate.dear else 1.5  # the next may cost so much more
+            growth = 4.0 if one.candidate.dear else 1.5  # than one before that does not stop
             if ran and share < self._least(one, growth * dearest):
                 self.skipped += [record.candidate.method for record in some]
                 continue
             self._try([job for record in some for job in self._jobs(record, range(1), share)])
-            dearest = max(dearest, *(record.seconds for record in some))
+            if not one.candidate.stops:
+                dearest = max(dearest, one.seconds)
             ran += some
         return ran
 
