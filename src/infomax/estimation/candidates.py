@@ -27,7 +27,7 @@ from infomax.estimation.scaling import Scale
 from infomax.estimation.splits import Part
 from infomax.estimation.trees import BROADEST as BROADEST_TREES
 from infomax.estimation.trees import FEWEST as FEWEST_TREES
-from infomax.estimation.trees import TreesRatio
+from infomax.estimation.trees import GLANCED, TreesRatio
 from infomax.estimation.warped import Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
@@ -54,7 +54,7 @@ def continuous(
     if rows >= FEWEST:
         found += [_warped(kind) for kind in _SCALES]
     if rows >= FEWEST_TREES and width <= BROADEST_TREES:
-        found.append(Candidate("trees", each(TreesRatio), dear=True, spare=straight))
+        found += _trees(rows, [candidate.method for candidate in found])
     if rows >= FEWEST and thorough:
         found += [_flow(kind) for kind in _SCALES if width <= BROADEST]
         found += [_joint(), _infonce()]
@@ -140,6 +140,15 @@ def _mixture(
         return MixtureRatio(p.x, p.y, components=components, seed=p.seed, kind=kind, alike=alike)
 
     return Candidate(method, each(fit))
+
+
+def _trees(rows: int, others: Sequence[str]) -> list[Candidate]:
+    """Trees; of many rows only once some of the rows have shown that they do not lose."""
+    trees = Candidate("trees", each(TreesRatio), dear=True, spare=straight)
+    if rows <= 2 * GLANCED:
+        return [trees]
+    few = replace(trees, method=f"trees-{GLANCED}", fit=each(partial(TreesRatio, most=GLANCED)))
+    return [few, replace(trees, spare=partial(lost, [*others, few.method]))]
 
 
 def _warped(kind: Scale) -> Candidate:

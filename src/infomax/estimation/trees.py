@@ -14,16 +14,21 @@ from infomax.estimation.splits import Part
 BROADEST = 20  # columns of x and y together, above which they take too long
 FEWEST = 100  # training rows
 MOST = 20_000  # training rows that are looked at
-TORN = 8  # torn pairs for each pair
+GLANCED = 2_000  # training rows that tell whether more are worth their time
+TORN = 4  # torn pairs for each pair, and twice as many of few
 
 
 class TreesRatio(Ratio):
     """f = log p / (1 - p), p the probability by trees that a pair is one of the joint.
 
-    Trees are boosted on pairs and `TORN` times as many torn ones, both of the same weight, so that
+    Trees are boosted on pairs and several times as many torn ones, both of the same weight, so that
     the odds are the density ratio; they stop by the part's validation rows. A tree cuts one column
     at a time; so that the edge of an added noise, too, is one cut, the columns are x and y
     (standardized), and what is left of each side once the other has predicted it linearly.
+
+    Args:
+        part: rows to fit to and to stop by.
+        most: how many rows are fitted to.
 
     Source: Sugiyama, Suzuki & Kanamori 2012, Density ratio estimation in machine learning, chapter
     4; for mutual information: Mukherjee et al. 2019 (arXiv:1906.01824).
@@ -37,16 +42,17 @@ class TreesRatio(Ratio):
 
     block = 150  # its pairs are the dearest
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, *, most: int = MOST) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        x, y = part.x[:MOST], part.y[:MOST]
+        x, y = part.x[:most], part.y[:most]
         self.scaling = scaling("standard", x, y)
         a, b = self._scaled(x, y)
         self.of_y, self.of_x = (torch.linalg.lstsq(*sides).solution for sides in ((a, b), (b, a)))
         self.model = HistGradientBoostingClassifier(
-            max_iter=300, max_leaf_nodes=16, min_samples_leaf=10, l2_regularization=5.0,
-            max_features=0.6, early_stopping=True, n_iter_no_change=30, random_state=part.seed,
+            learning_rate=0.2, max_iter=150, max_leaf_nodes=16, min_samples_leaf=10,
+            l2_regularization=5.0, max_features=0.6, early_stopping=True, n_iter_no_change=20,
+            random_state=part.seed,
         )  # fmt: skip
         order = torch.Generator().manual_seed(part.seed)
         pairs, real, weight = self._torn(x, y, order)
@@ -65,10 +71,11 @@ class TreesRatio(Ratio):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pairs and torn ones, which they are, and their weights."""
         n = len(x)
-        partners = [torch.randperm(n, generator=order) for _ in range(TORN)]
-        rows = self._columns(x.repeat(TORN + 1, 1), torch.cat([y, *(y[p] for p in partners)]))
+        torn = TORN if n > GLANCED else 2 * TORN
+        partners = [torch.randperm(n, generator=order) for _ in range(torn)]
+        rows = self._columns(x.repeat(torn + 1, 1), torch.cat([y, *(y[p] for p in partners)]))
         real = np.arange(len(rows)) < n
-        return rows, real, np.where(real, 1.0, 1 / TORN)
+        return rows, real, np.where(real, 1.0, 1 / torn)
 
     def _columns(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> np.ndarray:
         a, b = self._scaled(x, y)
