@@ -919,6 +919,15 @@ def test_every_winner_is_fitted_to_half_the_rows_too():
     assert best.drop > 0.05 and torn is not None
 
 
+def test_half_the_rows_that_lead_astray_do_not_stretch_the_interval():
+    """A mixture of 96 rows was worth less than nothing, and the interval reached to 17 nats."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 300)
+    found = estimate(angle, (angle + 0.3 * rng.normal(size=300)) % (2 * np.pi))
+    true = math.log(2 * math.pi) - 0.5 * math.log(2 * math.pi * math.e * 0.09)
+    assert found.interval[0] < true < found.interval[1] < 6
+
+
 def test_many_classes_that_agree_in_half_the_rows_are_seen():
     rng = np.random.default_rng(1)
     one = rng.integers(0, 50, 5000)

@@ -141,7 +141,8 @@ class Portfolio:
         if half.test:
             whole, less = best.test[0], half.test[0]
             believed = whole.resolved and less.resolved
-            best.drop = whole.dv - less.dv if believed else float((whole.nce - less.nce).mean())
+            worth = [h.dv if believed else float(h.nce.mean()) for h in (whole, less)]
+            best.drop = worth[0] - max(worth[1], 0.0)  # less than nothing: nothing was found
         if not torn.fitted:
             return None
         seen = train[: len(glanced)]
