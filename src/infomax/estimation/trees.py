@@ -11,7 +11,7 @@ from infomax.estimation.ratio import Ratio
 from infomax.estimation.scaling import scaling
 from infomax.estimation.splits import Part
 
-BROADEST = 20  # columns of x and y together, above which they take too long
+BROADEST = 10  # columns of x and y together, above which they take too long
 FEWEST = 100  # training rows
 MOST = 20_000  # training rows that are looked at
 GLANCED = 2_000  # training rows that tell whether more are worth their time
