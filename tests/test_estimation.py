@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ import torch
 from infomax import truth
 from infomax._errors import InfomaxError
 from infomax.estimation import MutualInformation, estimate, hold, pairwise, read
-from infomax.estimation.candidates import each
+from infomax.estimation.candidates import _trees, each
 from infomax.estimation.choice import Candidate, Record, choose
 from infomax.estimation.classes import PRIORS, BoostedRatio, TableRatio, entropy
 from infomax.estimation.command import run
 from infomax.estimation.copies import copies
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio, dispersion
 from infomax.estimation.flow import FlowRatio
+from infomax.estimation.groups import Group, GroupedRatio
 from infomax.estimation.inputs import columns
 from infomax.estimation.interval import point
 from infomax.estimation.learned import Learned, Lesson, Schedule
@@ -675,6 +677,46 @@ def test_one_column_of_thirty_that_tells_by_its_square_is_found_with_few_rows():
     found = estimate(x, x[:, 17] ** 2 + 0.3 * rng.normal(size=600))
     assert found.interval[0] < 1.141 < found.interval[1]
     assert "x 17 with y 0" in " ".join(found.notes)
+
+
+def test_of_many_rows_trees_look_at_some_first():
+    problem = truth.correlated(1, 1, nats=0.7)
+    x, y = sample(problem, 400)
+    few, whole = _trees(9000, ["other"])
+    assert [c.method for c in _trees(900, ["other"])] == ["trees"]
+
+    def ran(method, ratio):
+        return Record(replace(few, method=method), fitted=[ratio], validation=[hold(ratio, x, y)])
+
+    good, bad = Known(problem), Known(truth.correlated(1, 1, nats=1e-6))
+    assert not whole.spare([ran("other", bad), ran(few.method, good)])
+    assert whole.spare([ran("other", good), ran(few.method, bad)])
+    assert whole.spare([ran("other", good)]), "some rows were not looked at"
+    assert few.spare([ran("grouped", GroupedRatio([(Group((0,), (0,), False), good)]))])
+    assert not few.spare([ran("grouped", GroupedRatio([(Group((0,), (0,), True), good)]))])
+
+
+def test_odds_that_no_torn_pair_comes_near_are_not_resolved():
+    """A flat log-ratio is carried by all pairs alike, none of which lies where the joint does."""
+    x = torch.linspace(0, 1, 300).double()[:, None]
+
+    class Flat(Ratio):
+        def matrix(self, x, y):
+            return torch.where(x == y.mT, 3.0, -3.0)
+
+    held = hold(Flat(), x, x)
+    assert not held.resolved
+    assert held.effective == pytest.approx(300 * 299 * math.exp(-6))
+    assert held.steady <= math.log(300)
+
+
+def test_progress_is_never_beyond_its_end():
+    rng = np.random.default_rng(2)  # here the winner of the race is not the winner of the heat
+    x = rng.standard_t(3, (300, 2))
+    told = []
+    estimate(x, 0.5 * x + rng.standard_t(3, (300, 2)), seed=2, progress=lambda *w: told.append(w))
+    assert all(done <= total for done, total, *_ in told)
+    assert told[-1][0] == told[-1][1]
 
 
 def test_what_has_lost_is_not_tried_larger():

@@ -50,10 +50,10 @@ def estimate(
 
         I(X; Y) = E_p[log p(x, y) / (p(x) p(y))]
 
-    A portfolio of log-ratios (Gaussian, Student-t and mixture copulas; learned critics; classifiers
-    and tables for discrete variables) is fitted by cross-fitting. Validation rows choose; test rows
-    report. `nats` is the mean of the winner's in-sample and held-out value, whose errors are about
-    opposite; `lower_bound` is held-out only.
+    A portfolio of log-ratios (Gaussian, Student-t and mixture copulas, clusters; learned critics;
+    boosted trees; classifiers and tables for discrete variables) is fitted by cross-fitting.
+    Validation rows choose; test rows report. `nats` is the mean of the winner's in-sample and
+    held-out value, whose errors are about opposite; `lower_bound` is held-out only.
 
     Args:
         x: [n, dx] numbers or classes: NumPy, torch, pandas or polars.

@@ -88,6 +88,7 @@ class Portfolio:
         ran = len(first.validation)
         best = choose([r for r in (first, *rivals) if len(r.validation) == ran])
         if best is not first:
+            self.total += 2
             torn = self._finish(best)
         self._value(best)
         self.watch(self.total, self.total, best.candidate.method)

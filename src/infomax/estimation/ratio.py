@@ -53,7 +53,8 @@ class Held:
     nce: Float[Tensor, " n"]  # the terms of InfoNCE
     partition: float  # e^(-c) E_q[e^f]
     centre: float  # c
-    effective: float  # (Σ e^f)² / Σ e^(2f): how many pairs carry the partition function
+    effective: float  # how many pairs carry the partition function, (Σ e^f)² / Σ e^(2f); and how
+    # many lie where the joint does, pairs · e^(-DV), if they are fewer: all, of a flat f, tell none
     pairs: int
     block: int
     known: float | None = None  # log E_q[e^f] as the model knows it, where pairs do not resolve it
@@ -117,11 +118,14 @@ def hold(
     pairs = sum((high - low) * (high - low - 1) for low, high in pairwise(cuts))
     log_z = float(torch.logsumexp(logs, 0)) - math.log(n)
     log_squares = float(torch.logsumexp(torch.tensor([block.squares for block in blocks]), 0))
-    log_effective = 2 * (log_z + math.log(max(pairs, 1))) - log_squares
+    positive = torch.cat([block.positive for block in blocks])
+    log_pairs = math.log(max(pairs, 1))
+    there = log_pairs - (float(positive.mean()) - log_z)  # torn pairs where the joint is
+    log_effective = min(2 * (log_z + log_pairs) - log_squares, there)
     effective = math.exp(min(max(log_effective, 0.0), 700.0))  # one at least, if all underflow
     c = _believed(log_z, effective) if centre is None else centre
     found = Held(
-        positive=torch.cat([block.positive for block in blocks]),
+        positive=positive,
         mass=(logs - c).exp(),
         nce=torch.cat([block.nce for block in blocks]),
         partition=math.exp(min(log_z - c, 700.0)),

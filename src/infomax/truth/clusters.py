@@ -27,7 +27,7 @@ def clusters(
         dim_y: columns of y.
         count: clusters, equally likely.
         noise: deviation within a cluster; the least, if they are unlike.
-        unlike: how many times as large the largest deviation is.
+        unlike: how many times as large the largest deviation may be, 1 or more.
         seed: of the centres, the deviations and the Monte Carlo.
 
     Example:
