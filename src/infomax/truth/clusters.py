@@ -32,7 +32,7 @@ def clusters(
 
     Example:
         >>> problem = clusters(5, 5, count=10, noise=0.1)
-        >>> abs(problem.nats - np.log(10)) < 1e-3
+        >>> bool(abs(problem.nats - np.log(10)) < 1e-3)
         True
     """
     rng = np.random.default_rng(seed)
