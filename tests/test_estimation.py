@@ -665,6 +665,8 @@ def test_trees_find_the_edge_of_an_added_noise():
     held = hold(ratio, x[700:], y[700:])
     assert problem.nats - 0.2 < held.dv < problem.nats + 0.1
     assert held.partition == pytest.approx(1, abs=0.25), "the odds are those of the joint"
+    of = np.corrcoef(ratio._columns(x[:500], y[:500]).T)
+    assert abs(of[0, 2]) < 0.01 and abs(of[1, 3]) < 0.01, "what is left of each, without the other"
     one_by_one = [[ratio.matrix(a[None], b[None]).item() for b in y[:4]] for a in x[:3]]
     assert torch.equal(ratio.matrix(x[:3], y[:4]), torch.tensor(one_by_one, dtype=torch.float64))
     assert torch.equal(TreesRatio(part).matrix(x[:3], y[:4]), ratio.matrix(x[:3], y[:4]))
