@@ -67,13 +67,13 @@ def choose(records: Sequence[Record]) -> Record:
 
 def alike(record: Record, best: Record) -> bool:
     """Whether a candidate is no worse than another by more than validation's standard error."""
-    mean, stderr = _gain(record, best)
+    mean, stderr = gain(record, best)
     return not mean < -stderr  # so that NaN decides nothing
 
 
 def behind(record: Record, first: Record) -> bool:
     """Whether a candidate has lost to another after one fold: by more than three errors."""
-    mean, stderr = _gain(record, first)
+    mean, stderr = gain(record, first)
     return mean < -3 * stderr
 
 
@@ -84,7 +84,7 @@ def lost(line: Sequence[str], ran: Sequence[Record]) -> bool:
     return not last or behind(last[0], choose(of_line))
 
 
-def _gain(record: Record, other: Record) -> tuple[float, float]:
+def gain(record: Record, other: Record) -> tuple[float, float]:
     """What validation gives one candidate over another, over the folds of both, and its error."""
     folds = min(len(record.validation), len(other.validation))
     steady = not (other.resolved(folds) and record.resolved(folds))

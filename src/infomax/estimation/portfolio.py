@@ -1,8 +1,8 @@
 """The harness all candidates pass: fit on folds, choose on validation, report on test.
 
-A race. Everyone runs the first fold; the one that validation prefers, and the cheap ones it cannot
-be told from, run the others; validation over all folds decides. The winner also meets a control:
-the same fit to pairs that were torn apart.
+A race. Everyone runs the first fold; the one that validation prefers (or its mean with another, if
+that is clearly better), and the cheap ones it cannot be told from, run the others; validation over
+all folds decides. The winner also meets a control: the same fit to pairs that were torn apart.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from infomax.estimation.choice import Candidate, Record, behind, choose
+from infomax.estimation.ensemble import ensemble
 from infomax.estimation.learned import Learned, Lesson, learn
-from infomax.estimation.ratio import hold
+from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.splits import Part, Split
 
 Watch = Callable[[int, int, str], None]
@@ -73,7 +74,7 @@ class Portfolio:
         folds = len(self.cut.folds)
         self.total = len(candidates) + folds
         records = self._heat([Record(c) for c in candidates])
-        first = choose(records)
+        first = self._joined(choose(records), records)
         rivals = [
             r
             for r in records
@@ -115,6 +116,19 @@ class Portfolio:
                 dearest = max(dearest, one.seconds)
             ran += some
         return ran
+
+    def _joined(self, winner: Record, ran: list[Record]) -> Record:
+        """The winner, or its mean with another, if all fits of that can be afforded; it ran too."""
+        (job,) = self._jobs(winner, range(1), math.inf)
+        joined = ensemble(winner, ran, job.part)
+        if joined is None:
+            return winner
+        fits = len(self.cut.folds) + 1  # folds and doubts, less the first
+        if self._afford(joined, self._left() - self._closing(winner, fits), fits) < fits:
+            return winner
+        self._test(joined, joined.fitted[0], job)
+        ran.append(joined)
+        return joined
 
     def _finish(self, best: Record) -> Record | None:
         """Fit the winner to the folds that it has not seen, to torn pairs, and to half the rows.
@@ -201,18 +215,21 @@ class Portfolio:
         fitting = (time.perf_counter() - begun) / len(jobs)
         for job, ratio in zip(jobs, ratios, strict=True):
             record, part, fitted = job.record, job.part, time.perf_counter()
-            on_validation = hold(ratio, part.x_validation, part.y_validation)
             record.fitted.append(ratio)
-            record.validation.append(on_validation)
-            chosen = time.perf_counter()
-            of_y = job.test if job.partner is None else job.partner[job.test]
-            record.test.append(hold(ratio, self.x[job.test], self.y[of_y], on_validation.centre))
-            record.valuing = time.perf_counter() - chosen
+            record.validation.append(hold(ratio, part.x_validation, part.y_validation))
+            self._test(record, ratio, job)
             record.seconds += fitting + time.perf_counter() - fitted
             if isinstance(ratio, Learned) and not record.curve:
                 record.curve = tuple(ratio.curve)
             self.done += 1
             self.watch(self.done, self.total, record.candidate.method)
+
+    def _test(self, record: Record, ratio: Ratio, job: Job) -> None:
+        """Value what validation has seen last on the rows to test on, and keep the time."""
+        begun, centre = time.perf_counter(), record.validation[-1].centre
+        of_y = job.test if job.partner is None else job.partner[job.test]
+        record.test.append(hold(ratio, self.x[job.test], self.y[of_y], centre))
+        record.valuing = time.perf_counter() - begun
 
     def _value(self, best: Record) -> None:
         """Value the winner on all test rows, and on as many training rows.
