@@ -217,11 +217,10 @@ def _tried(record: Record) -> list[Tried]:
     """What a candidate says: its lower bound, and what a normalized model estimates beside it."""
     bound = bounded(record.test)
     folds = len(record.validation)
-    chosen = record.chosen_by(steady=not record.resolved(folds), folds=folds)
     told = Tried(
         method=record.candidate.method,
         side="lower",
-        validation_nats=float(chosen.mean()),
+        validation_nats=record.worth,
         test_nats=bound.nats,
         seconds=record.seconds,
         stderr=bound.stderr,

@@ -45,6 +45,12 @@ class Record:
         held = self.validation[:folds]
         return torch.stack([h.nce if steady else h.terms for h in held]).mean(0)
 
+    @property
+    def worth(self) -> float:
+        """Nats on validation, over all folds that ran."""
+        folds = len(self.validation)
+        return float(self.chosen_by(steady=not self.resolved(folds), folds=folds).mean())
+
     def resolved(self, folds: int) -> bool:
         """Whether the partition function on validation is resolved in these folds."""
         return all(h.resolved for h in self.validation[:folds])
@@ -55,12 +61,12 @@ def choose(records: Sequence[Record]) -> Record:
 
     They are compared row by row, so that the error is of the difference; on InfoNCE, which is
     always steady, where a partition function is not resolved. One that is not finite in any fold
-    is out.
+    is out, and one that finds less than nothing is no better than a simpler one that does.
     """
     whole = [r for r in records if all(math.isfinite(h.mean) for h in r.validation)]
     best, *others = whole or records
     for record in others:
-        if not alike(best, record):
+        if not alike(best, record) and record.worth > 0:
             best = record
     return best
 

@@ -13,8 +13,8 @@ from infomax.estimation.choice import Candidate, Record, behind, gain
 from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.splits import Part
 
-CLEARLY = 2.0
-"""Standard errors by which validation must prefer a mean: it costs two fits in place of one."""
+WORTH = 0.005
+"""Nats that a mean must gain: less is not worth the time of a second fit."""
 RIVALS = 3
 """How many candidates the winner is joined with, on trial."""
 
@@ -44,10 +44,12 @@ class MeanRatio(Ratio):
 
 
 def ensemble(winner: Record, ran: Sequence[Record], part: Part) -> Record | None:
-    """The mean of the winner's log-ratio and another's, if validation clearly prefers one.
+    """The mean of the winner's log-ratio and another's, if validation prefers one.
 
-    A step of ensemble selection (Caruana et al. 2004, doi 10.1145/1015330.1015432), by the row by
-    row gain over the winner. Tried are those that have not lost to the winner.
+    A step of ensemble selection (Caruana et al. 2004, doi 10.1145/1015330.1015432): the mean with
+    the largest gain over the winner, row by row, if that is more than its standard error. Tried are
+    those that have not lost to the winner. Of a mean no model knows the partition function: it is
+    taken only where the pairs resolve that.
 
     Args:
         winner: what validation chose.
@@ -55,7 +57,7 @@ def ensemble(winner: Record, ran: Sequence[Record], part: Part) -> Record | None
         part: the first fold's rows, and validation.
     """
     rivals = [r for r in ran if r is not winner and not behind(r, winner)]
-    best, most = None, CLEARLY
+    best, most = None, WORTH
     for rival in sorted(rivals, key=lambda r: -gain(r, winner)[0])[:RIVALS]:
         pair = (winner, rival)
         mean = MeanRatio([record.fitted[0] for record in pair])
@@ -66,8 +68,8 @@ def ensemble(winner: Record, ran: Sequence[Record], part: Part) -> Record | None
             seconds=sum(record.seconds for record in pair),
         )
         more, error = gain(joined, winner)
-        if more > most * error and more > 0:
-            best, most = joined, more / max(error, 1e-12)
+        if more > max(most, error) and joined.worth > 0 and joined.resolved(1):
+            best, most = joined, more
     return best
 
 

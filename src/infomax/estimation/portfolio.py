@@ -1,7 +1,7 @@
 """The harness all candidates pass: fit on folds, choose on validation, report on test.
 
 A race. Everyone runs the first fold; the one that validation prefers (or its mean with another, if
-that is clearly better), and the cheap ones it cannot be told from, run the others; validation over
+that is better), and the cheap ones it cannot be told from, run the others; validation over
 all folds decides. The winner also meets a control: the same fit to pairs that were torn apart.
 """
 

@@ -15,16 +15,16 @@ BROADEST = 10  # columns of x and y together, above which they take too long
 FEWEST = 100  # training rows
 MOST = 20_000  # training rows that are looked at
 GLANCED = 2_000  # training rows that tell whether more are worth their time
-TORN = 4  # torn pairs for each pair, and twice as many of few
 
 
 class TreesRatio(Ratio):
     """f = log p / (1 - p), p the probability by trees that a pair is one of the joint.
 
-    Trees are boosted on pairs and several times as many torn ones, both of the same weight, so that
-    the odds are the density ratio; they stop by the part's validation rows. A tree cuts one column
-    at a time; so that the edge of an added noise, too, is one cut, the columns are x and y
-    (standardized), and what is left of each side once the other has predicted it linearly.
+    Trees are boosted on torn pairs, several of each row, and on as many copies of the pairs (no
+    weights: of weighted rows scikit-learn takes seconds to find where to cut), so that the odds are
+    the density ratio; they stop by the part's validation rows. A tree cuts one column at a time; so
+    that the edge of an added noise, too, is one cut, the columns are x and y (standardized), and
+    what is left of each side once the other has predicted it linearly.
 
     Args:
         part: rows to fit to and to stop by.
@@ -50,32 +50,28 @@ class TreesRatio(Ratio):
         a, b = self._scaled(x, y)
         self.of_y, self.of_x = (torch.linalg.lstsq(*sides).solution for sides in ((a, b), (b, a)))
         self.model = HistGradientBoostingClassifier(
-            learning_rate=0.2, max_iter=150, max_leaf_nodes=16, min_samples_leaf=10,
-            l2_regularization=5.0, max_features=0.6, early_stopping=True, n_iter_no_change=20,
-            random_state=part.seed,
+            learning_rate=0.2, max_iter=150, max_leaf_nodes=16, min_samples_leaf=20,
+            l2_regularization=15.0 * _torn(len(x)), max_features=0.6, early_stopping=True,
+            n_iter_no_change=20, random_state=part.seed,
         )  # fmt: skip
         order = torch.Generator().manual_seed(part.seed)
-        pairs, real, weight = self._torn(x, y, order)
-        hidden, is_real, its_weight = self._torn(part.x_validation, part.y_validation, order)
-        self.model.fit(
-            pairs, real, weight, X_val=hidden, y_val=is_real, sample_weight_val=its_weight
-        )
+        pairs, real = self._pairs(x, y, order)
+        hidden, is_real = self._pairs(part.x_validation, part.y_validation, order)
+        self.model.fit(pairs, real, X_val=hidden, y_val=is_real)
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
         """Log-ratios of all pairs."""
         rows = self._columns(x.repeat_interleave(len(y), 0), y.repeat(len(x), 1))
         return torch.from_numpy(self.model.decision_function(rows)).reshape(len(x), len(y))
 
-    def _torn(
-        self, x: Tensor, y: Tensor, order: torch.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs and torn ones, which they are, and their weights."""
-        n = len(x)
-        torn = TORN if n > GLANCED else 2 * TORN
-        partners = [torch.randperm(n, generator=order) for _ in range(torn)]
-        rows = self._columns(x.repeat(torn + 1, 1), torch.cat([y, *(y[p] for p in partners)]))
-        real = np.arange(len(rows)) < n
-        return rows, real, np.where(real, 1.0, 1 / torn)
+    def _pairs(self, x: Tensor, y: Tensor, order: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of the pairs and as many torn ones; and which are which."""
+        n, torn = len(x), _torn(len(x))
+        partners = torch.cat([torch.randperm(n, generator=order) for _ in range(torn)])
+        rows = self._columns(x.repeat(torn + 1, 1), torch.cat([y, y[partners]]))
+        return np.concatenate([np.tile(rows[:n], (torn, 1)), rows[n:]]), np.arange(
+            2 * torn * n
+        ) < torn * n
 
     def _columns(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> np.ndarray:
         a, b = self._scaled(x, y)
@@ -84,3 +80,8 @@ class TreesRatio(Ratio):
 
     def _scaled(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return self.scaling.x(x).double(), self.scaling.y(y).double()
+
+
+def _torn(rows: int) -> int:
+    """How many torn pairs each row is part of."""
+    return 4 if rows > GLANCED else 8
