@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -870,10 +871,52 @@ def test_limits_and_intervals_cover_as_they_say(problem):
     assert inside / runs > 0.95 - error
 
 
+def test_what_seemed_too_dear_is_asked_again_when_others_have_left_time():
+    problem = truth.correlated(1, 1, nats=0.5)
+    x, y = sample(problem, 300)
+
+    def after(seconds):
+        def fit(parts):
+            time.sleep(seconds)
+            return [Known(problem)] * len(parts)
+
+        return fit
+
+    found = [
+        Candidate("first", after(0.2)),
+        Candidate("dear", after(0.01), dear=True),
+        Candidate("dearer", after(0.01), dear=True, after="dear"),
+        *(Candidate(f"stops-{k}", after(0.0), stops=True) for k in range(15)),
+        Candidate("dearest", after(0.01), dear=True),
+    ]
+    ran = {}
+    for seconds in (3.0, 6.0):
+        watch = {"deadline": time.perf_counter() + seconds, "watch": lambda *words: None}
+        portfolio = Portfolio(x, y, split(np.arange(300), 0), seed=0, **watch)
+        ran[seconds] = [
+            record.candidate.method for record in portfolio._heat([Record(c) for c in found])
+        ]
+        assert set(ran[seconds]) | set(portfolio.skipped) == {c.method for c in found}
+        assert len(ran[seconds]) + len(portfolio.skipped) == len(found)
+    assert "dear" not in ran[3.0] and "dearer" not in ran[3.0]
+    assert ran[6.0] == [c.method for c in found], "in their order"
+
+
+@pytest.mark.parametrize(("left", "fits"), [(0.5, 0), (1.5, 0), (3.3, 1), (5.5, 2), (99.0, 4)])
+def test_as_many_fits_are_begun_as_can_be_valued_in_time(left, fits):
+    """A second for a fit (and a fifth more), one to value it, one to value the first."""
+    x, y = sample(truth.correlated(1, 1, nats=0.5), 300)
+    watch = {"deadline": time.perf_counter() + left, "watch": lambda *words: None}
+    portfolio = Portfolio(x, y, split(np.arange(300), 0), seed=0, **watch)
+    held = hold(Known(truth.correlated(1, 1, nats=0.5)), x, y)
+    record = Record(Candidate("", lambda parts: []), validation=[held], seconds=1.0, valuing=1.0)
+    assert portfolio._afford(record, left, 4) == fits
+    stops = replace(record, candidate=Candidate("", lambda parts: [], stops=True))
+    assert portfolio._afford(stops, left, 4) == (4 if left > 5.25 else 0)
+
+
 @pytest.mark.slow
 def test_a_budget_is_kept():
-    import time
-
     x, y = truth.transformed(truth.sparse(5, 5), truth.spiral(5), truth.spiral(5)).sample(10_000)
     begun = time.perf_counter()
     estimate(x, y, budget=12.0)

@@ -128,7 +128,14 @@ def _growing(line: Sequence[Candidate]) -> list[Candidate]:
     """A line of candidates, each left out once the one before it has lost; the first is not."""
     names = [*_ELLIPTICAL, *(candidate.method for candidate in line)]
     return [
-        replace(c, dear=True, spare=partial(lost, names[: len(_ELLIPTICAL) + k])) if k else c
+        replace(
+            c,
+            dear=True,
+            after=line[k - 1].method,
+            spare=partial(lost, names[: len(_ELLIPTICAL) + k]),
+        )
+        if k
+        else c
         for k, c in enumerate(line)
     ]
 
@@ -139,16 +146,18 @@ def _mixture(
     def fit(p: Part) -> Ratio:
         return MixtureRatio(p.x, p.y, components=components, seed=p.seed, kind=kind, alike=alike)
 
-    return Candidate(method, each(fit))
+    return Candidate(method, each(fit), needs="sklearn.mixture")
 
 
 def _trees(rows: int, others: Sequence[str]) -> list[Candidate]:
     """Trees; of many rows only once some of the rows have shown that they do not lose."""
-    trees = Candidate("trees", each(TreesRatio), dear=True, spare=straight)
+    trees = Candidate(
+        "trees", each(TreesRatio), dear=True, spare=straight, needs="sklearn.ensemble"
+    )
     if rows <= 2 * GLANCED:
         return [trees]
     few = replace(trees, method=f"trees-{GLANCED}", fit=each(partial(TreesRatio, most=GLANCED)))
-    return [few, replace(trees, spare=partial(lost, [*others, few.method]))]
+    return [few, replace(trees, after=few.method, spare=partial(lost, [*others, few.method]))]
 
 
 def _warped(kind: Scale) -> Candidate:

@@ -22,6 +22,8 @@ class Candidate:
     fit: Callable[[Sequence[Part]], Sequence[Ratio]]  # a model for each part
     dear: bool = False  # runs the other folds only if it wins the first
     stops: bool = False  # heeds `Part.seconds`
+    after: str | None = None  # the smaller one of its kind, which ran before it
+    needs: str | None = None  # a module that takes seconds to import
     entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
     spare: Callable[[Sequence[Record]], bool] = lambda ran: False  # given what ran, leave it out?
 

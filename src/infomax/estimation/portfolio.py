@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import groupby
 
 import numpy as np
@@ -67,6 +68,7 @@ class Portfolio:
         self.deadline = math.inf if deadline is None else deadline
         self.done = 0
         self.total = 0
+        self.ran: list[Record] = []
         self.skipped: list[str] = []
 
     def run(self, candidates: Sequence[Candidate]) -> tuple[Record, list[Record], Record | None]:
@@ -96,26 +98,51 @@ class Portfolio:
         return best, records, torn
 
     def _heat(self, entries: Sequence[Record]) -> list[Record]:
-        """Fit the first fold of each, as far as there is time; the first of them always."""
-        ran: list[Record] = []
-        dearest = 0.0
+        """Fit the first fold of each, as far as there is time; the first of them always.
+
+        Those that seem too dear are asked again at the end: what stops when told may have left more
+        than its share.
+        """
+        late = self._lap(self._lap(entries))
+        self.skipped = [record.candidate.method for record in late]
+        return [record for record in entries if record.validation]
+
+    def _lap(self, entries: Sequence[Record]) -> list[Record]:
+        """Fit the first fold of those that time allows; returns those that it does not."""
+        late: list[Record] = []
         waiting = sum(r.candidate.stops for r in entries)
         for some in _rounds(entries):
-            one = some[0]
-            share = (self._left() - self._closing(one, 1)) / (waiting + len(self.cut.folds))
-            share *= len(some)
+            one, ran = some[0], self.ran
+            reserved = self._closing(choose(ran), 1) if ran else 0.0
+            share = (self._left() - reserved) / (waiting + len(self.cut.folds)) * len(some)
             waiting -= sum(r.candidate.stops for r in some)
+            if one.candidate.after in [record.candidate.method for record in late]:
+                late += some
+                continue
             if one.candidate.spare(ran):
                 continue
-            growth = 4.0 if one.candidate.dear else 1.5  # than one before that does not stop
-            if ran and share < self._least(one, growth * dearest):
-                self.skipped += [record.candidate.method for record in some]
+            if ran and share < self._least(one, self._expected(one)):
+                late += some
                 continue
+            if one.candidate.needs:  # the seconds of the import are not the fit's
+                import_module(one.candidate.needs)
             self._try([job for record in some for job in self._jobs(record, range(1), share)])
-            if not one.candidate.stops:
-                dearest = max(dearest, one.seconds)
-            ran += some
-        return ran
+            self.ran += some
+        return late
+
+    def _expected(self, record: Record) -> float:
+        """The most that fitting one fold is expected to cost, by what others have.
+
+        Four times what a smaller one of its kind has cost; if it is the first of a dear kind, of
+        what any first one has.
+        """
+        before = record.candidate.after
+        known = [
+            r.seconds
+            for r in self.ran
+            if not r.candidate.stops and before in (r.candidate.method, r.candidate.after)
+        ]
+        return (4.0 if before or record.candidate.dear else 1.5) * max(known, default=0.0)
 
     def _joined(self, winner: Record, ran: list[Record]) -> Record:
         """The winner, or its mean with another, if all fits of that can be afforded; it ran too."""
@@ -124,7 +151,7 @@ class Portfolio:
         if joined is None:
             return winner
         fits = len(self.cut.folds) + 1  # folds and doubts, less the first
-        if self._afford(joined, self._left() - self._closing(winner, fits), fits) < fits:
+        if self._afford(joined, self._left(), fits) < fits:
             return winner
         self._test(joined, joined.fitted[0], job)
         ran.append(joined)
@@ -138,7 +165,7 @@ class Portfolio:
         more rows would bring. Returns the control; None where no time is left for it.
         """
         folds = len(self.cut.folds)
-        share = (self._left() - self._closing(best, folds)) * (folds + 1) / (folds + 2)
+        share = (self._left() - self._closing(best, folds + 1)) * (folds + 1) / (folds + 2)
         torn, half = Record(best.candidate), Record(best.candidate)
         train, test = self.cut.folds[0]
         glanced, hidden = test[:GLANCE], self.cut.validation
@@ -152,7 +179,7 @@ class Portfolio:
         ]
         others = self._jobs(best, range(len(best.validation), folds), share)
         jobs = [*others[:1], *doubts, *others[1:]]  # what matters most if there is little time
-        self._try(jobs[: self._afford(best, share, len(jobs))])
+        self._try(jobs[: self._afford(best, self._left(), len(jobs))])
         if half.test:
             whole, less = best.test[0], half.test[0]
             believed = whole.resolved and less.resolved
@@ -168,16 +195,19 @@ class Portfolio:
         """The share of the time left that a fit needs: those that stop when told need little."""
         return SHORTEST if record.candidate.stops else cost
 
-    def _afford(self, record: Record, share: float, folds: int) -> int:
-        """How many of so many more folds a candidate can be fitted to in these seconds."""
+    def _afford(self, record: Record, left: float, fits: int) -> int:
+        """For how many more fits of a candidate, each valued in the end, these seconds suffice."""
         if record.candidate.stops:
-            return folds if share > SHORTEST else 0
-        cost = 1.2 * record.seconds / len(record.validation)
-        return int(max(min(share / max(cost, 1e-9), folds), 0))
+            return fits if left - self._closing(record, fits + 1) > SHORTEST else 0
+        cost = 1.2 * record.seconds / len(record.validation) + self._closing(record, 1)
+        return int(max(min((left - self._closing(record, 1)) / max(cost, 1e-9), fits), 0))
 
     def _closing(self, record: Record, folds: int) -> float:
-        """Seconds to keep for valuing the winner on its test and training rows."""
-        return 0.0 if self.deadline == math.inf else 2 * record.valuing * (folds + 1)
+        """Seconds to keep for valuing so many folds on training rows, and on all test rows."""
+        if self.deadline == math.inf:
+            return 0.0
+        glanced = len(self.cut.folds[0][1]) > GLANCE  # test rows, too, are valued in the end
+        return (2 if glanced else 1) * record.valuing * folds
 
     def _jobs(self, record: Record, folds: Sequence[int], share: float) -> list[Job]:
         """A candidate to fit to some folds."""
