@@ -9,8 +9,8 @@ import torch
 
 from infomax import truth
 from infomax.estimation import estimate, hold
-from infomax.estimation.choice import Candidate, Record
-from infomax.estimation.ensemble import MeanRatio, ensemble
+from infomax.estimation.choice import Candidate, Record, alike, behind, choose, gain
+from infomax.estimation.ensemble import WORTH, MeanRatio, ensemble, join, rivals
 from infomax.estimation.portfolio import Portfolio
 from infomax.estimation.ratio import Ratio
 from infomax.estimation.splits import Part, split
@@ -52,7 +52,7 @@ def part():
 def test_two_that_err_in_opposite_ways_are_joined_and_the_mean_is_exact(part):
     up, down = ran("up", Bent(0.5, "of waves"), part), ran("down", Bent(-0.5, "of waves"), part)
     worse = ran("worse", Bent(-0.6), part)
-    joined = ensemble(up, [down, up, worse], part)
+    joined = ensemble(up, [join(up, other) for other in rivals(up, [worse, down, up])], part)
     assert joined.candidate.method == "up + down" and joined.seconds == 2.0
     assert joined.fitted[0].notes == ("of waves",)
     exact = Bent(0.0).matrix(*rows(40, 2))
@@ -62,10 +62,58 @@ def test_two_that_err_in_opposite_ways_are_joined_and_the_mean_is_exact(part):
     assert joined.validation[0].dv > up.validation[0].dv + 0.02
 
 
-@pytest.mark.parametrize("height", [0.0, 0.5, -3.0])
-def test_no_mean_of_what_is_exact_or_the_same_or_has_lost(part, height):
-    winner = ran("winner", Bent(0.5 if height else 0.0), part)
-    assert ensemble(winner, [winner, ran("other", Bent(height), part)], part) is None
+@pytest.mark.parametrize(("mine", "other"), [(0.0, 0.5), (0.5, 0.5), (0.1, -0.1)])
+def test_no_mean_of_what_is_exact_or_the_same_or_gains_little(part, mine, other):
+    winner = ran("winner", Bent(mine), part)
+    assert ensemble(winner, [join(winner, ran("other", Bent(other), part))], part) is None
+
+
+def test_no_mean_whose_gain_is_within_its_error():
+    """Of a few rows a gain of 0.03 nats may be chance."""
+    part = Part(*rows(50, 1), *rows(60, 10), seed=0)
+    up, down = ran("up", Bent(0.5), part), ran("down", Bent(-0.5), part)
+    mean = join(up, down)
+    assert ensemble(up, [mean], part) is None
+    more, error = gain(mean, up)
+    assert WORTH < more < error
+
+
+def test_of_those_that_find_less_than_nothing_the_simplest_wins_unless_it_is_far_behind():
+    nothing = truth.correlated(2, 2, nats=1e-6)
+    torn = [torch.from_numpy(np.random.default_rng(k).normal(size=(300, 2))) for k in (0, 1)]
+    part = Part(*torn, *torn, seed=0)
+    wild, less, little = (ran("", Bent(height, problem=nothing), part) for height in (3, 0.2, 0.1))
+    assert wild.worth < less.worth < little.worth < 0
+    assert not alike(less, little) and not behind(less, little) and behind(wild, little)
+    assert choose([less, little]) is less and choose([little, less]) is little
+    assert choose([wild, little]) is little
+
+
+def test_rivals_have_not_lost_and_are_known_and_the_nearest_come_first(part):
+    heights = {"winner": 0.5, "near": -0.52, "nearer": -0.51, "lost": -1.5, "nan": math.nan}
+    winner, *others = (ran(name, Bent(height), part) for name, height in heights.items())
+    assert [r.candidate.method for r in rivals(winner, [*others, winner])] == ["nearer", "near"]
+    more = [ran(f"{height}", Bent(height), part) for height in (-0.55, -0.53, -0.54)]
+    found = [r.candidate.method for r in rivals(winner, [*more, *others, winner])]
+    assert found == ["nearer", "near", "-0.53"]
+
+
+def test_the_members_of_a_mean_share_the_time_and_stop_only_if_both_do():
+    told = []
+
+    def fit(parts):
+        told.append([part.seconds for part in parts])
+        return [Bent(0.0)] * len(parts)
+
+    one, other = (
+        Record(Candidate("", fit, stops=stops), fitted=[Bent(0.0)], seconds=2.0, valuing=0.5)
+        for stops in (True, False)
+    )
+    mean = join(one, other)
+    assert (mean.seconds, mean.valuing, mean.candidate.stops) == (4.0, 1.0, False)
+    assert join(one, one).candidate.stops
+    mean.candidate.fit([Part(*rows(50), *rows(50), seed=0, seconds=6.0)] * 2)
+    assert told == [[3.0, 3.0], [3.0, 3.0]]
 
 
 def test_no_mean_where_pairs_do_not_resolve_it_or_find_nothing():
@@ -80,7 +128,7 @@ def test_no_mean_where_pairs_do_not_resolve_it_or_find_nothing():
         )
         mean = hold(MeanRatio([*up.fitted, *down.fitted]), part.x_validation, part.y_validation)
         assert mean.steady > up.validation[0].steady + 0.02
-        assert ensemble(up, [up, down], part) is None
+        assert ensemble(up, [join(up, down)], part) is None
 
 
 def test_pairs_are_seen_in_blocks_that_each_member_can_bear():
@@ -100,6 +148,7 @@ def test_a_mean_is_taken_only_if_there_is_time_for_all_its_fits(left, method):
     records = [ran("up", Bent(0.5), job.part), ran("down", Bent(-0.5), job.part)]
     assert portfolio._joined(records[0], records).candidate.method == method
     assert [record.candidate.method for record in records[2:]] == [method] * (left is None)
+    assert portfolio.skipped == ["means of two"] * (left is not None)
     assert all(len(record.test) == 1 for record in records[2:])
 
 

@@ -76,7 +76,8 @@ def _elliptical(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Cand
         Candidate("gauss", each(lambda p: GaussianRatio("standard", p.x, p.y))),
     ]
     if rows >= 10 * width:
-        found.append(Candidate("copula-student", each(lambda p: StudentRatio(p.x, p.y))))
+        student = each(lambda p: StudentRatio(p.x, p.y))
+        found.append(Candidate("copula-student", student, needs="scipy.special"))
     if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
         found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y))))
     return found
@@ -87,10 +88,15 @@ def discrete(*, x: bool, y: bool) -> list[Candidate]:
     if x and y:
         return [Candidate("table", each(lambda p: TableRatio(p.x, p.y)))]
     return [
-        Candidate("classes-logistic", each(lambda p: LogisticRatio(p.x, p.y, of_x=x))),
+        Candidate(
+            "classes-logistic",
+            each(lambda p: LogisticRatio(p.x, p.y, of_x=x)),
+            needs="sklearn.linear_model",
+        ),
         Candidate(
             "classes-boosted",
             each(lambda p: BoostedRatio(p.x, p.y, of_x=x, seed=p.seed)),
+            needs="sklearn.ensemble",
         ),
     ]
 

@@ -23,7 +23,7 @@ class Candidate:
     dear: bool = False  # runs the other folds only if it wins the first
     stops: bool = False  # heeds `Part.seconds`
     after: str | None = None  # the smaller one of its kind, which ran before it
-    needs: str | None = None  # a module that takes seconds to import
+    needs: str | None = None  # a module to import, whose seconds are not the fit's
     entropies: str | None = None  # name of E_p[f] where that is a difference of entropies
     spare: Callable[[Sequence[Record]], bool] = lambda ran: False  # given what ran, leave it out?
 
@@ -63,12 +63,12 @@ def choose(records: Sequence[Record]) -> Record:
 
     They are compared row by row, so that the error is of the difference; on InfoNCE, which is
     always steady, where a partition function is not resolved. One that is not finite in any fold
-    is out, and one that finds less than nothing is no better than a simpler one that does.
+    is out, and of those that find less than nothing a simpler one stands, unless it is far behind.
     """
     whole = [r for r in records if all(math.isfinite(h.mean) for h in r.validation)]
     best, *others = whole or records
     for record in others:
-        if not alike(best, record) and record.worth > 0:
+        if not alike(best, record) and (record.worth > 0 or behind(best, record)):
             best = record
     return best
 

@@ -98,7 +98,7 @@ def conditional(
         lower_bound=None,
         lower_limit=limit,
         upper_limit=both.upper_limit,
-        method=f"difference: {both.method} - {one.method}",
+        method=f"difference: ({both.method}) - ({one.method})",
         ceiling=None,
         verdict=worst,
         samples=both.samples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -43,43 +44,48 @@ class MeanRatio(Ratio):
         return tuple(dict.fromkeys(note for member in self.members for note in member.notes))
 
 
-def ensemble(winner: Record, ran: Sequence[Record], part: Part) -> Record | None:
+def join(one: Record, other: Record) -> Record:
+    """The mean of two candidates that have run, not yet valued; it costs what both do."""
+    pair = (one, other)
+    candidate = Candidate(
+        " + ".join(record.candidate.method for record in pair),
+        partial(_fit, [record.candidate for record in pair]),
+        stops=all(record.candidate.stops for record in pair),
+    )
+    return Record(
+        candidate,
+        fitted=[MeanRatio([record.fitted[0] for record in pair])],
+        seconds=sum(record.seconds for record in pair),
+        valuing=sum(record.valuing for record in pair),
+    )
+
+
+def rivals(winner: Record, ran: Sequence[Record]) -> list[Record]:
+    """Those that have not lost to the winner, the nearest first: to be joined with it on trial."""
+    ahead = [(gain(r, winner)[0], r) for r in ran if r is not winner and not behind(r, winner)]
+    known = [entry for entry in ahead if math.isfinite(entry[0])]
+    return [r for _, r in sorted(known, key=lambda entry: -entry[0])[:RIVALS]]
+
+
+def ensemble(winner: Record, means: Sequence[Record], part: Part) -> Record | None:
     """The mean of the winner's log-ratio and another's, if validation prefers one.
 
     A step of ensemble selection (Caruana et al. 2004, doi 10.1145/1015330.1015432): the mean with
-    the largest gain over the winner, row by row, if that is more than its standard error. Tried are
-    those that have not lost to the winner. Of a mean no model knows the partition function: it is
-    taken only where the pairs resolve that.
+    the largest gain over the winner, row by row, if that is more than its standard error. Of a mean
+    no model knows the partition function: it is taken only where the pairs resolve that.
 
     Args:
         winner: what validation chose.
-        ran: all that ran, with their fits to the first fold.
+        means: of it and others (`join`); they are valued on validation.
         part: the first fold's rows, and validation.
     """
-    rivals = [r for r in ran if r is not winner and not behind(r, winner)]
     best, most = None, WORTH
-    for rival in sorted(rivals, key=lambda r: -gain(r, winner)[0])[:RIVALS]:
-        pair = (winner, rival)
-        mean = MeanRatio([record.fitted[0] for record in pair])
-        joined = Record(
-            _together([record.candidate for record in pair]),
-            fitted=[mean],
-            validation=[hold(mean, part.x_validation, part.y_validation)],
-            seconds=sum(record.seconds for record in pair),
-        )
-        more, error = gain(joined, winner)
-        if more > max(most, error) and joined.worth > 0 and joined.resolved(1):
-            best, most = joined, more
+    for mean in means:
+        mean.validation.append(hold(mean.fitted[0], part.x_validation, part.y_validation))
+        more, error = gain(mean, winner)
+        if more > max(most, error) and mean.worth > 0 and mean.resolved(1):
+            best, most = mean, more
     return best
-
-
-def _together(candidates: Sequence[Candidate]) -> Candidate:
-    return Candidate(
-        " + ".join(candidate.method for candidate in candidates),
-        partial(_fit, candidates),
-        dear=True,
-        stops=all(candidate.stops for candidate in candidates),
-    )
 
 
 def _fit(candidates: Sequence[Candidate], parts: Sequence[Part]) -> list[MeanRatio]:

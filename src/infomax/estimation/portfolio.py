@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from infomax.estimation.choice import Candidate, Record, behind, choose
-from infomax.estimation.ensemble import ensemble
+from infomax.estimation.ensemble import ensemble, join, rivals
 from infomax.estimation.learned import Learned, Lesson, learn
 from infomax.estimation.ratio import Ratio, hold
 from infomax.estimation.splits import Part, Split
@@ -77,19 +77,19 @@ class Portfolio:
         self.total = len(candidates) + folds
         records = self._heat([Record(c) for c in candidates])
         first = self._joined(choose(records), records)
-        rivals = [
+        others = [
             r
             for r in records
             if r is not first and not (r.candidate.dear or behind(r, first))
         ]  # fmt: skip
-        self.total = self.done + (folds - 1) * (len(rivals) + 1) + 2
+        self.total = self.done + (folds - 1) * (len(others) + 1) + 2
         torn = self._finish(first)
-        for record in rivals:
+        for record in others:
             share = (self._left() - self._closing(first, folds)) / 2
             more = self._afford(record, share, len(first.validation) - 1)
             self._try(self._jobs(record, range(1, 1 + more), share))
         ran = len(first.validation)
-        best = choose([r for r in (first, *rivals) if len(r.validation) == ran])
+        best = choose([r for r in (first, *others) if len(r.validation) == ran])
         if best is not first:
             self.total += 2
             torn = self._finish(best)
@@ -113,19 +113,21 @@ class Portfolio:
         waiting = sum(r.candidate.stops for r in entries)
         for some in _rounds(entries):
             one, ran = some[0], self.ran
-            reserved = self._closing(choose(ran), 1) if ran else 0.0
-            share = (self._left() - reserved) / (waiting + len(self.cut.folds)) * len(some)
+            slots = waiting + len(self.cut.folds)
             waiting -= sum(r.candidate.stops for r in some)
             if one.candidate.after in [record.candidate.method for record in late]:
                 late += some
                 continue
             if one.candidate.spare(ran):
                 continue
-            if ran and share < self._least(one, self._expected(one)):
+            if one.candidate.needs:
+                import_module(one.candidate.needs)
+            left = self._left() - (self._closing(choose(ran), 1) if ran else 0.0)
+            share = left / slots * len(some)
+            dear = one.candidate.dear or one.candidate.stops
+            if ran and (share if dear else left / 2) < self._expected(one):
                 late += some
                 continue
-            if one.candidate.needs:  # the seconds of the import are not the fit's
-                import_module(one.candidate.needs)
             self._try([job for record in some for job in self._jobs(record, range(1), share)])
             self.ran += some
         return late
@@ -134,8 +136,10 @@ class Portfolio:
         """The most that fitting one fold is expected to cost, by what others have.
 
         Four times what a smaller one of its kind has cost; if it is the first of a dear kind, of
-        what any first one has.
+        what any first one has. Those that stop when told need little.
         """
+        if record.candidate.stops:
+            return SHORTEST
         before = record.candidate.after
         known = [
             r.seconds
@@ -146,12 +150,14 @@ class Portfolio:
 
     def _joined(self, winner: Record, ran: list[Record]) -> Record:
         """The winner, or its mean with another, if all fits of that can be afforded; it ran too."""
-        (job,) = self._jobs(winner, range(1), math.inf)
-        joined = ensemble(winner, ran, job.part)
-        if joined is None:
-            return winner
         fits = len(self.cut.folds) + 1  # folds and doubts, less the first
-        if self._afford(joined, self._left(), fits) < fits:
+        means = [join(winner, rival) for rival in rivals(winner, ran)]
+        within = [mean for mean in means if self._afford(mean, self._left(), fits) == fits]
+        if len(within) < len(means):
+            self.skipped.append("means of two")
+        (job,) = self._jobs(winner, range(1), math.inf)
+        joined = ensemble(winner, within, job.part)
+        if joined is None:
             return winner
         self._test(joined, joined.fitted[0], job)
         ran.append(joined)
@@ -165,7 +171,9 @@ class Portfolio:
         more rows would bring. Returns the control; None where no time is left for it.
         """
         folds = len(self.cut.folds)
-        share = (self._left() - self._closing(best, folds + 1)) * (folds + 1) / (folds + 2)
+        fits = self._afford(best, self._left(), folds + 1)
+        valuing = self._closing(best, fits + 1) + 2 * best.valuing * fits
+        share = (self._left() - valuing) * (folds + 1) / (folds + 2)
         torn, half = Record(best.candidate), Record(best.candidate)
         train, test = self.cut.folds[0]
         glanced, hidden = test[:GLANCE], self.cut.validation
@@ -179,7 +187,7 @@ class Portfolio:
         ]
         others = self._jobs(best, range(len(best.validation), folds), share)
         jobs = [*others[:1], *doubts, *others[1:]]  # what matters most if there is little time
-        self._try(jobs[: self._afford(best, self._left(), len(jobs))])
+        self._try(jobs[:fits])
         if half.test:
             whole, less = best.test[0], half.test[0]
             believed = whole.resolved and less.resolved
@@ -191,22 +199,17 @@ class Portfolio:
         torn.train.append(hold(torn.fitted[0], self.x[seen], self.y[partner[seen]]))
         return torn
 
-    def _least(self, record: Record, cost: float) -> float:
-        """The share of the time left that a fit needs: those that stop when told need little."""
-        return SHORTEST if record.candidate.stops else cost
-
     def _afford(self, record: Record, left: float, fits: int) -> int:
         """For how many more fits of a candidate, each valued in the end, these seconds suffice."""
+        fit = 1.2 * record.seconds / max(len(record.validation), 1)
         if record.candidate.stops:
-            return fits if left - self._closing(record, fits + 1) > SHORTEST else 0
-        cost = 1.2 * record.seconds / len(record.validation) + self._closing(record, 1)
-        return int(max(min((left - self._closing(record, 1)) / max(cost, 1e-9), fits), 0))
+            fit = SHORTEST + 2 * record.valuing
+        valuing = self._closing(record, 1)  # of each fit, and of the one that there is
+        return int(max(min((left - valuing) / max(fit + valuing, 1e-9), fits), 0))
 
     def _closing(self, record: Record, folds: int) -> float:
-        """Seconds to keep for valuing so many folds on training rows, and on all test rows."""
-        if self.deadline == math.inf:
-            return 0.0
-        glanced = len(self.cut.folds[0][1]) > GLANCE  # test rows, too, are valued in the end
+        """Seconds to keep for valuing so many folds: on training rows, and on more test rows."""
+        glanced = len(self.cut.folds[0][1]) > GLANCE
         return (2 if glanced else 1) * record.valuing * folds
 
     def _jobs(self, record: Record, folds: Sequence[int], share: float) -> list[Job]:
