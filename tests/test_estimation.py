@@ -915,6 +915,29 @@ def test_as_many_fits_are_begun_as_can_be_valued_in_time(left, fits):
     assert portfolio._afford(stops, left, 4) == {5.5: 1, 99.0: 4}.get(left, 0)
 
 
+def test_what_a_fit_is_expected_to_cost_and_its_valuing():
+    """Four times the smaller one of its kind, or any first one if dear; twice of many test rows."""
+    x, y = sample(truth.correlated(1, 1, nats=0.5), 300)
+    cut = split(np.arange(300), 0)
+    watch = {"deadline": None, "watch": lambda *words: None}
+    portfolio = Portfolio(x, y, cut, seed=0, **watch)
+
+    def record(seconds=0.0, **how):
+        return Record(Candidate(how.pop("method", ""), lambda parts: [], **how), seconds=seconds)
+
+    first, few = record(2.0, method="first"), record(1.0, method="few", dear=True)
+    portfolio.ran = [first, few, record(9.0, stops=True), record(5.0, method="more", after="few")]
+    assert portfolio._expected(record()) == pytest.approx(1.5 * 2.0)
+    assert portfolio._expected(record(dear=True)) == pytest.approx(4 * 2.0)
+    assert portfolio._expected(record(dear=True, after="first")) == pytest.approx(4 * 2.0)
+    assert portfolio._expected(record(dear=True, after="more")) == pytest.approx(4 * 5.0)
+    assert portfolio._expected(record(stops=True)) < 1.0
+    first.valuing = 1.5
+    assert portfolio._closing(first, 4) == pytest.approx(6.0)
+    portfolio.cut = replace(cut, folds=[(cut.folds[0][0], np.arange(20_000))])
+    assert portfolio._closing(first, 4) == pytest.approx(12.0)
+
+
 @pytest.mark.slow
 def test_a_budget_is_kept():
     x, y = truth.transformed(truth.sparse(5, 5), truth.spiral(5), truth.spiral(5)).sample(10_000)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -33,10 +34,7 @@ class MeanRatio(Ratio):
 
     def matrix(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "m dy"]) -> Float[Tensor, "n m"]:
         """Mean of the members' log-ratios of all pairs."""
-        total = self.members[0].matrix(x, y).double()
-        for member in self.members[1:]:
-            total = total + member.matrix(x, y)
-        return total / len(self.members)
+        return torch.stack([member.matrix(x, y).double() for member in self.members]).mean(0)
 
     @property
     def notes(self) -> tuple[str, ...]:

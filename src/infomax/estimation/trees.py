@@ -69,9 +69,8 @@ class TreesRatio(Ratio):
         n, torn = len(x), _torn(len(x))
         partners = torch.cat([torch.randperm(n, generator=order) for _ in range(torn)])
         rows = self._columns(x.repeat(torn + 1, 1), torch.cat([y, y[partners]]))
-        return np.concatenate([np.tile(rows[:n], (torn, 1)), rows[n:]]), np.arange(
-            2 * torn * n
-        ) < torn * n
+        copied = np.concatenate([np.tile(rows[:n], (torn, 1)), rows[n:]])
+        return copied, np.arange(len(copied)) < torn * n
 
     def _columns(self, x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> np.ndarray:
         a, b = self._scaled(x, y)
