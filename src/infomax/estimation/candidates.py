@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from infomax import bounds
 from infomax.critics import GaussianStarted, Separable
-from infomax.estimation.choice import Candidate, lost
+from infomax.estimation.choice import Candidate, Record, led, lost
 from infomax.estimation.classes import BoostedRatio, LogisticRatio, TableRatio
 from infomax.estimation.elliptical import GaussianRatio, StudentRatio
 from infomax.estimation.flow import BROADEST, FlowRatio
@@ -28,10 +28,13 @@ from infomax.estimation.splits import Part
 from infomax.estimation.trees import BROADEST as BROADEST_TREES
 from infomax.estimation.trees import FEWEST as FEWEST_TREES
 from infomax.estimation.trees import GLANCED, TreesRatio
+from infomax.estimation.unmixed import BROADEST as BROADEST_SOURCES
+from infomax.estimation.unmixed import Fit, Unmixed
 from infomax.estimation.warped import Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
 _ELLIPTICAL = ("copula-gauss", "gauss", "copula-student")
+_UNMIXED = "unmixed-gauss"
 FEWEST = 800
 """Training rows under which no network is tried: it would only be noise."""
 
@@ -50,6 +53,10 @@ def continuous(
     found = _elliptical(x, y)
     if 2 < width <= BROADEST_GROUPS:
         found.append(Candidate("grouped", Grouped(_of_group), dear=True, stops=True))
+        if _UNMIXED in [candidate.method for candidate in found]:
+            found.append(_of_sources("unmixed-grouped", Grouped(_of_group)))
+            if rows >= FEWEST:
+                found.append(_of_sources("unmixed-warped-dv", Lesson("rank", Warped)))
     found += _mixtures(rows, width, (4, 16, 64) if width == 2 else (4, 16, 32))
     if rows >= FEWEST:
         found += [_warped(kind) for kind in _SCALES]
@@ -78,9 +85,21 @@ def _elliptical(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Cand
     if rows >= 10 * width:
         student = each(lambda p: StudentRatio(p.x, p.y))
         found.append(Candidate("copula-student", student, needs="scipy.special"))
+    if width > 2 and max(x.shape[1], y.shape[1]) <= BROADEST_SOURCES and rows >= 10 * width:
+        fit = Unmixed(each(lambda p: GaussianRatio("rank", p.x, p.y)))
+        found.append(Candidate(_UNMIXED, fit, dear=True, needs="sklearn.decomposition"))
     if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
         found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y))))
     return found
+
+
+def _of_sources(method: str, fit: Fit) -> Candidate:
+    """A dear one, of sources: left out unless a Gaussian of them is better than one of columns."""
+
+    def spare(ran: Sequence[Record]) -> bool:
+        return not led([*_ELLIPTICAL, _UNMIXED], ran)
+
+    return Candidate(method, Unmixed(fit), dear=True, stops=True, after=_UNMIXED, spare=spare)
 
 
 def discrete(*, x: bool, y: bool) -> list[Candidate]:

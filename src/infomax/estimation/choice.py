@@ -92,6 +92,12 @@ def lost(line: Sequence[str], ran: Sequence[Record]) -> bool:
     return not last or behind(last[0], choose(of_line))
 
 
+def led(line: Sequence[str], ran: Sequence[Record]) -> bool:
+    """Whether the last of a line of candidates ran, and is the one that validation chooses."""
+    of_line = [r for r in ran if r.candidate.method in line]
+    return bool(of_line) and choose(of_line).candidate.method == line[-1]
+
+
 def gain(record: Record, other: Record) -> tuple[float, float]:
     """What validation gives one candidate over another, over the folds of both, and its error."""
     folds = min(len(record.validation), len(other.validation))
