@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,17 @@ def test_of_those_that_find_less_than_nothing_the_simplest_wins_unless_it_is_far
     assert not alike(less, little) and not behind(less, little) and behind(wild, little)
     assert choose([less, little]) is less and choose([little, less]) is little
     assert choose([wild, little]) is little
+
+
+def test_a_difference_in_digits_is_none_however_small_its_error(part):
+    """A network that stays the Gaussian it began as is better than it by 1e-6 of an error 1e-7."""
+    simple = ran("simple", Bent(0.0), part)
+    for more, stands in ((1e-6, True), (5e-4, True), (5e-3, False)):
+        held = replace(simple.validation[0], positive=simple.validation[0].positive + more)
+        dear = Record(Candidate("dear", lambda parts: []), [Bent(0.0)], [held])
+        assert gain(dear, simple)[0] == pytest.approx(more) and gain(dear, simple)[1] < 1e-8
+        assert alike(simple, dear) is stands
+        assert choose([simple, dear]) is (simple if stands else dear)
 
 
 def test_rivals_have_not_lost_and_are_known_and_the_nearest_come_first(part):

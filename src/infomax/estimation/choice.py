@@ -14,6 +14,10 @@ from infomax.estimation.ratio import Held, Ratio
 from infomax.estimation.splits import Part
 
 
+SAME = 1e-3
+"""Share of the better one's nats that is no difference between two candidates."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One way to get a log-ratio; its place in the list is its complexity."""
@@ -74,9 +78,13 @@ def choose(records: Sequence[Record]) -> Record:
 
 
 def alike(record: Record, best: Record) -> bool:
-    """Whether a candidate is no worse than another by more than validation's standard error."""
+    """Whether a candidate is no worse than another by more than validation's standard error.
+
+    A network that starts as a Gaussian and learns nothing is that Gaussian in other digits: they
+    differ by 1e-6 nats, with an error of 1e-7. A thousandth of the nats is no difference either.
+    """
     mean, stderr = gain(record, best)
-    return not mean < -stderr  # so that NaN decides nothing
+    return not mean < -max(stderr, SAME * best.worth)  # so that NaN decides nothing
 
 
 def behind(record: Record, first: Record) -> bool:
