@@ -13,7 +13,6 @@ from torch import Tensor
 from infomax.estimation.ratio import Held, Ratio
 from infomax.estimation.splits import Part
 
-
 SAME = 1e-3
 """Share of the better one's nats that is no difference between two candidates."""
 
