@@ -938,6 +938,42 @@ def test_what_a_fit_is_expected_to_cost_and_its_valuing():
     assert portfolio._closing(first, 4) == pytest.approx(12.0)
 
 
+def test_importing_what_a_candidate_needs_is_no_part_of_its_fit(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(0.4)")
+    monkeypatch.syspath_prepend(tmp_path)
+    problem = truth.correlated(1, 1, nats=0.5)
+    x, y = sample(problem, 300)
+
+    def fit(parts):
+        import slow_to_import  # noqa: F401
+
+        return [Known(problem)] * len(parts)
+
+    watch = {"deadline": time.perf_counter() + 60, "watch": lambda *words: None}
+    portfolio = Portfolio(x, y, split(np.arange(300), 0), seed=0, **watch)
+    (record,) = portfolio._heat([Record(Candidate("", fit, needs="slow_to_import"))])
+    assert 0 < record.seconds < 0.3
+
+
+def test_what_stops_when_told_is_told_of_the_time_that_valuing_leaves(monkeypatch):
+    problem = truth.correlated(1, 1, nats=0.5)
+    x, y = sample(problem, 300)
+    told = []
+
+    def fit(parts):
+        told.extend(part.seconds for part in parts)
+        return [Known(problem)] * len(parts)
+
+    watch = {"deadline": None, "watch": lambda *words: None}
+    portfolio = Portfolio(x, y, split(np.arange(300), 0), seed=0, **watch)
+    monkeypatch.setattr(portfolio, "_left", lambda: 16.0)
+    monkeypatch.setattr(portfolio, "_closing", lambda record, folds: 2.0 * folds)
+    first, stops = Candidate("first", fit), Candidate("stops", fit, stops=True)
+    portfolio._heat([Record(first), Record(stops), Record(replace(stops, method="too"))])
+    slots = 2 + len(portfolio.cut.folds)  # both that stop, and the winner's folds
+    assert told[1:] == pytest.approx([14.0 / slots, 14.0 / (slots - 1)])
+
+
 @pytest.mark.slow
 def test_a_budget_is_kept():
     x, y = truth.transformed(truth.sparse(5, 5), truth.spiral(5), truth.spiral(5)).sample(10_000)
