@@ -7,6 +7,7 @@
     python benchmarks/estimate_bmi40.py sizes               # 20-d, 4 nats, N from 100 to a million
     python benchmarks/estimate_bmi40.py sums                # several dependences side by side
     python benchmarks/estimate_bmi40.py clusters            # what is shared is a group
+    python benchmarks/estimate_bmi40.py others              # of other kinds, few rows and many
 
 DIR holds one TASK.npz (x, y) a task and truth.json (task -> nats). One CSV row a run is written to
 benchmarks/results/, under a first line with the command and the versions. "covered" is whether the
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from other_tasks import other_tasks
 
 from infomax import truth
 from infomax.estimation import estimate
@@ -115,6 +117,14 @@ def clusters(seeds: list[int], n: int) -> Iterator[Run]:
             yield problem.name, seed, problem.nats, *problem.sample(n, seed)
 
 
+def others(seeds: list[int]) -> Iterator[Run]:
+    tasks = other_tasks()
+    for n in (500, 2000, 10_000):
+        for seed in seeds:
+            for problem in tasks:
+                yield problem.name, seed, problem.nats, *problem.sample(n, seed)
+
+
 def measure(runs: Iterator[Run], out: Path) -> None:
     versions = (
         f"python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
@@ -151,9 +161,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        "what", choices=["pack", "own", "gauss", "independent", "sizes", "sums", "clusters"]
-    )
+    kinds = ["pack", "own", "gauss", "independent", "sizes", "sums", "clusters", "others"]
+    parser.add_argument("what", choices=kinds)
     parser.add_argument("--data", type=Path, help="folder of the forty tasks, for pack")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--n", type=int, default=10_000)
@@ -171,6 +180,7 @@ def main() -> None:
         "sizes": lambda: sizes(given.seeds),
         "sums": lambda: sums(given.seeds, given.n),
         "clusters": lambda: clusters(given.seeds, given.n),
+        "others": lambda: others(given.seeds),
     }[given.what]()
     measure(runs, given.out or RESULTS / f"estimate_{given.what}.csv")
 

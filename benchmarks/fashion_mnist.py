@@ -31,6 +31,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from infomax import building, data, encoders, engine, recipe
+from infomax.engine.fitting import schedule
 from infomax.evaluation import embed, probe, value_terms
 from infomax.evaluation.embedding import flat
 from infomax.objective import Model
@@ -155,7 +156,7 @@ def supervised(asked, contexts):
         order = torch.randperm(len(x))
         for rows in order[: len(x) // asked.batch * asked.batch].split(asked.batch):
             for group in optimizer.param_groups:
-                group["lr"] = lr * engine.schedule(step, total, 100)
+                group["lr"] = lr * schedule(step, total, 100)
             loss = F.cross_entropy(head(conv(x[rows].float() / 255)), y[rows])
             optimizer.zero_grad()
             loss.backward()
