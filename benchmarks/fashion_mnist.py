@@ -139,15 +139,17 @@ def through(conv, contexts):
         }
 
 
-def conv_of(seed):
+def conv_of(seed, start=()):
+    """The encoder, its pictures standardized as in these."""
     torch.manual_seed(seed)
-    return encoders.ConvNet(channels=1, width=48, stages=3).to(memory_format=torch.channels_last)
+    conv = encoders.ConvNet(channels=1, width=48, stages=3).to(memory_format=torch.channels_last)
+    conv.start(part.float() / 255 for part in start)
+    return conv
 
 
 def supervised(asked, contexts):
-    conv = conv_of(asked.seed)
-    head = nn.LazyLinear(10)
     x, y = pixels(contexts, "train"), torch.from_numpy(classes(contexts)["train"])
+    conv, head = conv_of(asked.seed, x.split(500)), nn.LazyLinear(10)
     head(conv(x[:2].float()))
     parameters, lr = [*conv.parameters(), *head.parameters()], 3e-3
     optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=1e-4, fused=True)
@@ -199,7 +201,8 @@ def pca(asked, contexts):
 
 
 def untrained(asked, contexts):
-    return probed(through(conv_of(asked.seed), contexts), contexts)
+    conv = conv_of(asked.seed, pixels(contexts, "train").split(500))
+    return probed(through(conv, contexts), contexts)
 
 
 BASELINES = {

@@ -3,6 +3,7 @@ import torch
 
 from infomax import augment, encoders
 from infomax._errors import InfomaxError
+from infomax.encoders.standard import StandardizePictures
 
 
 @pytest.mark.parametrize("size", [(1, 28, 28), (3, 32, 20), (1, 14, 28)])
@@ -144,6 +145,74 @@ def test_jitter_changes_brightness_and_contrast_by_its_strengths():
     torch.testing.assert_close(contrast.mean((1, 2, 3)), pictures.mean((1, 2, 3)))
 
 
+def test_jitter_stretches_and_turns_colours_and_leaves_luma_and_grey():
+    torch.manual_seed(0)
+    pictures = 0.4 + 0.1 * torch.rand(300, 3, 4, 4)
+    still = {"brightness": 0.0, "contrast": 0.0}
+    changed = augment.jitter(**still, saturation=0.5, hue=0.25)(pictures)
+    yiq = torch.tensor(augment.image.YIQ)
+    before, after = (torch.einsum("ij,njhw->nihw", yiq, p) for p in (pictures, changed))
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    chroma = [torch.complex(p[:, 1], p[:, 2]) for p in (before, after)]
+    ratio = chroma[1] / chroma[0]
+    assert (ratio - ratio.mean((1, 2), keepdim=True)).abs().max() < 1e-2, "one change a picture"
+    size, turn = ratio.mean((1, 2)).abs(), ratio.mean((1, 2)).angle() / (2 * torch.pi)
+    assert 0.5 <= size.min() < 0.55 and 1.45 < size.max() <= 1.5
+    assert -0.25 <= turn.min() < -0.22 and 0.22 < turn.max() <= 0.25
+    grey = torch.rand(8, 1, 4, 4).expand(8, 3, 4, 4)
+    torch.testing.assert_close(augment.jitter(**still, saturation=1.0, hue=0.5)(grey), grey)
+
+
+def test_saturation_is_that_of_kornia_of_the_same_factor():
+    from kornia.enhance import adjust_saturation_with_gray_subtraction as twin
+
+    torch.manual_seed(1)
+    pictures = 0.4 + 0.2 * torch.rand(20, 3, 4, 4)
+    vary = augment.jitter(brightness=0.0, contrast=0.0, saturation=0.5, hue=0.0)
+    changed = vary(pictures)
+    torch.manual_seed(1)
+    torch.rand(20, 3, 4, 4)
+    factor = 1 + 0.5 * (2 * torch.rand(2, 20)[0] - 1)
+    torch.testing.assert_close(changed, twin(pictures, factor), atol=2e-3, rtol=0)
+
+
+def test_grayscale_takes_the_colours_of_its_share_of_the_pictures():
+    torch.manual_seed(0)
+    pictures = torch.rand(1000, 3, 2, 2)
+    seen = augment.grayscale(share=0.3)(pictures)
+    grey = seen.std(1).amax((1, 2)) < 1e-6
+    assert 0.25 < grey.float().mean() < 0.35
+    assert torch.equal(seen[~grey], pictures[~grey])
+    one = torch.rand(4, 1, 2, 2)
+    assert torch.equal(augment.grayscale(share=1.0)(one), one)
+
+
 def test_sequences_apply_in_order():
     steps = augment.Sequence((lambda v: v + 1, lambda v: v * 2))
     assert steps(torch.zeros(1)).item() == 2
+
+
+@pytest.mark.parametrize("make", [encoders.ConvNet, encoders.ResNet])
+def test_pictures_are_standardized_as_in_training_whatever_their_ground(make):
+    """Darker, lighter, of little contrast: after `start` on them all are the same pictures."""
+    pictures = torch.rand(64, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    factor = torch.tensor([0.1, 0.5, 2.0])[:, None, None]
+    ground = torch.tensor([0.8, 0.0, -1.0])[:, None, None]
+    net = make(width=8).eval()
+    net.start([pictures[:40], pictures[40:]])
+    once = net(pictures)
+    flat = pictures.movedim(1, -1).flatten(0, 2)
+    torch.testing.assert_close(net.scale.mean, flat.mean(0))
+    torch.testing.assert_close(net.scale.std, flat.std(0, correction=0))
+    changed = pictures * factor + ground
+    assert not torch.allclose(net(changed), once, atol=1e-2)
+    net.start([changed])
+    torch.testing.assert_close(net(changed), once, atol=1e-3, rtol=1e-3)
+
+
+def test_a_channel_that_never_changes_is_only_centred():
+    pictures = torch.rand(8, 2, 6, 6)
+    pictures[:, 1] = 0.7
+    scale = StandardizePictures()
+    scale.start([pictures])
+    assert scale(pictures)[:, 1].abs().max() < 1e-6

@@ -1,6 +1,6 @@
 """Augmentations: random variations of a signal, on batches, on the device of the data."""
 
-from infomax.augment.image import blur, crop_flip, erase, jitter
+from infomax.augment.image import blur, crop_flip, erase, grayscale, jitter
 from infomax.augment.sequence import Sequence
 from infomax.augment.sound import crop_time, gain, hiss, rescale, shift_time
 from infomax.augment.text import crop_words, drop_words
@@ -16,6 +16,7 @@ __all__ = [
     "drop_words",
     "erase",
     "gain",
+    "grayscale",
     "hiss",
     "jitter",
     "noise",

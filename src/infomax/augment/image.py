@@ -2,7 +2,8 @@
 
 Each is a frozen record, called with a batch; every picture draws its own variation. `crop_flip`
 is one affine resampling in plain torch: the same pictures as kornia's RandomResizedCrop and
-RandomHorizontalFlip, without its loop over the batch. The others are kornia's.
+RandomHorizontalFlip, without its loop over the batch; `jitter` is one matrix a picture. `blur` and
+`erase` are kornia's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from infomax._errors import InfomaxError
 from infomax._ranges import Odd, Share, Shares, Span
 
 Pictures = Float[Tensor, "n c h w"]
+YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
+"""Luma, and the two axes of chroma, from red, green and blue."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,69 @@ class crop_flip:
 
 @dataclass(frozen=True)
 class jitter:
-    """Change brightness and contrast, each by a random factor of one plus or minus its strength.
+    """Change brightness and contrast, of pictures with colours also saturation and hue.
 
     ``x' = clip(b (m + c (x - m)), 0, 1)`` with m the picture's mean, b in 1 +- brightness and
-    c in 1 +- contrast.
+    c in 1 +- contrast. Before that, of pictures with three channels, chroma (I and Q of YIQ) is
+    stretched by a factor in 1 +- saturation and turned by +- hue turns; grey stays what it is. Two
+    crops of one picture share their colours, and without this that is all that need be learned.
+
+    Source: Chen et al. 2020 (arXiv:2002.05709), appendix A, where the strengths are 0.8, 0.8, 0.8
+    and 0.2 for large pictures; half of it for small ones.
+
+    Example:
+        >>> jitter(brightness=0.0, contrast=0.0)(torch.full((2, 3, 4, 4), 0.5)).unique().round(
+        ...     decimals=4
+        ... )
+        tensor([0.5000])
     """
 
     brightness: Share = 0.4
     contrast: Share = 0.4
+    saturation: Share = 0.4
+    hue: Share = 0.1
 
     def __call__(self, pictures: Pictures) -> Pictures:
         size, device = (len(pictures), 1, 1, 1), pictures.device
+        if pictures.shape[1] == 3 and (self.saturation or self.hue):
+            pictures = self._coloured(pictures)
         factor = 1 + self.brightness * (2 * torch.rand(size, device=device) - 1)
         spread = 1 + self.contrast * (2 * torch.rand(size, device=device) - 1)
         mean = pictures.mean((1, 2, 3), keepdim=True)
         return (factor * (mean + spread * (pictures - mean))).clamp(0, 1)
+
+    def _coloured(self, pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+        """Each picture through a matrix of its own: YIQ, chroma stretched and turned, and back."""
+        stretch, angle = 2 * torch.rand(2, len(pictures), device=pictures.device) - 1
+        stretch, angle = 1 + self.saturation * stretch, 2 * math.pi * self.hue * angle
+        yiq = torch.tensor(YIQ, device=pictures.device)
+        change = torch.eye(3, device=pictures.device).repeat(len(pictures), 1, 1)
+        change[:, 1, 1] = change[:, 2, 2] = stretch * angle.cos()
+        change[:, 2, 1] = stretch * angle.sin()
+        change[:, 1, 2] = -change[:, 2, 1]
+        return torch.einsum("nij,njhw->nihw", torch.linalg.inv(yiq) @ change @ yiq, pictures)
+
+
+@dataclass(frozen=True)
+class grayscale:
+    """Take the colours of a share of the pictures, and leave their luma in every channel.
+
+    Source: Chen et al. 2020 (arXiv:2002.05709), appendix A.
+
+    Example:
+        >>> grayscale(share=1.0)(torch.rand(2, 3, 4, 4)).std(1).max() < 1e-6
+        tensor(True)
+    """
+
+    share: Share = 0.2
+
+    def __call__(self, pictures: Pictures) -> Pictures:
+        if pictures.shape[1] != 3:
+            return pictures
+        luma = pictures.new_tensor(YIQ[0])[:, None, None]
+        grey = (luma * pictures).sum(1, keepdim=True)
+        chosen = torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < self.share
+        return torch.where(chosen, grey, pictures)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ AUGMENTATIONS = {
     "drop_words": augment.drop_words,
     "erase": augment.erase,
     "gain": augment.gain,
+    "grayscale": augment.grayscale,
     "hiss": augment.hiss,
     "jitter": augment.jitter,
     "noise": augment.noise,

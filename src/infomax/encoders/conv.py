@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from infomax._errors import InfomaxError
 from infomax._ranges import Count
+from infomax.encoders.standard import StandardizePictures
 
 MOST_STAGES = 6
 Norm = Literal["picture", "place"]
@@ -18,6 +20,7 @@ Norm = Literal["picture", "place"]
 class ConvNet(nn.Module):
     """A small residual convolutional network; each stage halves the picture.
 
+    Channels are brought to the mean 0 and deviation 1 that they had in training (`start`).
     ``stage1`` is a strided stem; later stages are a strided convolution and a residual one, twice
     as wide as the one before. ``pool`` joins the means over a grid of places and the maximum over
     all of them; ``head`` is linear.
@@ -63,6 +66,7 @@ class ConvNet(nn.Module):
                 got=f"stages: {stages}",
                 fix="use fewer stages, or an encoder of your own",
             )
+        self.scale = StandardizePictures()
         stem = (
             nn.LazyConv2d(width, 3, stride=2, padding=1, bias=False)
             if channels is None
@@ -81,11 +85,15 @@ class ConvNet(nn.Module):
 
     def forward(self, picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of pictures."""
-        hidden = picture
+        hidden = self.scale(picture)
         for name in self._stages:
             hidden = self.get_submodule(name)(hidden)
         features: Tensor = self.head(self.pool(hidden))
         return features
+
+    def start(self, batches: Iterable[Tensor]) -> None:
+        """Take the statistics of the first few thousand training pictures."""
+        self.scale.start(batches)
 
 
 def normalized(norm: Norm, width: int) -> nn.Module:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from infomax._errors import InfomaxError
 from infomax._ranges import Count
 from infomax.encoders.conv import GridPool, Norm, normalized
+from infomax.encoders.standard import StandardizePictures
 
 MOST_STAGES = 5
 
@@ -16,9 +19,10 @@ MOST_STAGES = 5
 class ResNet(nn.Module):
     """A residual network for small pictures: ``relu(x + f(x))``, two convolutions a block.
 
-    ``stem`` is one 3 x 3 convolution at full size; ``stage1`` keeps the size, each later stage
-    halves it and is twice as wide; ``pool`` and ``head`` end it. Two blocks in each of four stages
-    are the 18 layers of ResNet-18, one block in each the 10 of ResNet-10.
+    Channels are standardized as in `ConvNet`. ``stem`` is one 3 x 3 convolution at full size;
+    ``stage1`` keeps the size, each later stage halves it and is twice as wide; ``pool`` and
+    ``head`` end it. Two blocks in each of four stages are the 18 layers of ResNet-18, one block
+    in each the 10 of ResNet-10.
     Group normalization, not batch normalization, as in `ConvNet`: every picture is encoded by
     itself, so chunked, distributed and evaluated batches see the same function; ``norm="place"``
     for edges between places and the whole.
@@ -59,6 +63,7 @@ class ResNet(nn.Module):
                 got=f"blocks: {list(blocks)}",
                 fix="write e.g. blocks: [2, 2, 2, 2] (18 layers) or [1, 1, 1, 1] (10)",
             )
+        self.scale = StandardizePictures()
         first = (
             nn.LazyConv2d(width, 3, padding=1, bias=False)
             if channels is None
@@ -79,11 +84,15 @@ class ResNet(nn.Module):
 
     def forward(self, picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n dim"]:
         """Encode a batch of pictures."""
-        hidden = self.stem(picture)
+        hidden = self.stem(self.scale(picture))
         for name in self._stages:
             hidden = self.get_submodule(name)(hidden)
         features: Tensor = self.head(self.pool(hidden))
         return features
+
+    def start(self, batches: Iterable[Tensor]) -> None:
+        """Take the statistics of the first few thousand training pictures."""
+        self.scale.start(batches)
 
 
 class _Block(nn.Module):

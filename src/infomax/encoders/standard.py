@@ -55,6 +55,27 @@ class Standardize(nn.Module):
         return (value - self.mean) / self.std
 
 
+class StandardizePictures(Standardize):
+    """Bring every channel of pictures to mean 0 and deviation 1, as they were in training.
+
+    A convolution pads with zeros: of standardized pictures that is the mean, of others the darkest
+    there is, and pictures whose ground is dark lose their border.
+
+    Example:
+        >>> scale = StandardizePictures()
+        >>> scale.start([torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 3, 4, 4)])
+        >>> scale(torch.ones(1, 3, 4, 4)).unique()
+        tensor([1.])
+    """
+
+    def start(self, parts: Iterable[Tensor]) -> None:
+        """Take the statistics of the first few thousand training pictures."""
+        super().start(part.float().movedim(1, -1).flatten(0, 2) for part in first(parts))
+
+    def forward(self, value: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return (value - self.mean[:, None, None]) / self.std[:, None, None]
+
+
 def first(batches: Iterable[Tensor]) -> Iterator[Tensor]:
     """Batches until there are enough contexts for statistics."""
     seen = 0
