@@ -43,6 +43,7 @@ def unmixing(x: Float[Tensor, "n d"]) -> Callable[[Tensor], Tensor]:
         True
     """
     from sklearn.decomposition import FastICA
+    from threadpoolctl import threadpool_limits
 
     some = x[:LOOKED_AT].double()
     mean, scale = some.mean(0), some.std(0).clamp_min(1e-30)
@@ -53,7 +54,7 @@ def unmixing(x: Float[Tensor, "n d"]) -> Callable[[Tensor], Tensor]:
     d = x.shape[1]
     if d > 1:
         ica = FastICA(whiten=False, w_init=torch.eye(d).numpy(), max_iter=STEPS, tol=1e-3)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # small products
             warnings.simplefilter("ignore")  # not converged: a Gaussian; validation judges it
             ica.fit((unit @ turn).numpy())
         turn = turn @ torch.from_numpy(ica.components_).mT
