@@ -163,6 +163,24 @@ def test_jitter_stretches_and_turns_colours_and_leaves_luma_and_grey():
     torch.testing.assert_close(augment.jitter(**still, saturation=1.0, hue=0.5)(grey), grey)
 
 
+def test_colours_turn_alone_and_stay_within_bounds_in_any_precision():
+    torch.manual_seed(0)
+    still = {"brightness": 0.0, "contrast": 0.0}
+    pictures = torch.rand(50, 3, 4, 4)
+    turned = augment.jitter(**still, saturation=0.0, hue=0.5)(0.4 + 0.1 * pictures)
+    assert (turned - 0.4 - 0.1 * pictures).abs().amax((1, 2, 3)).mean() > 0.02
+    for of in (pictures, pictures.double()):
+        seen = augment.jitter(saturation=1.0, hue=0.5)(of)
+        assert seen.dtype == of.dtype and seen.min() >= 0 and seen.max() <= 1
+
+
+def test_grayscale_leaves_luma():
+    red, blue = torch.tensor([[1.0, 0, 0], [0, 0, 1.0]])[:, :, None, None]
+    seen = augment.grayscale(share=1.0)(torch.stack([red, blue]).expand(2, 3, 2, 2))
+    assert seen[0].unique().tolist() == pytest.approx([0.299])
+    assert seen[1].unique().tolist() == pytest.approx([0.114])
+
+
 def test_saturation_is_that_of_kornia_of_the_same_factor():
     from kornia.enhance import adjust_saturation_with_gray_subtraction as twin
 
@@ -208,6 +226,18 @@ def test_pictures_are_standardized_as_in_training_whatever_their_ground(make):
     assert not torch.allclose(net(changed), once, atol=1e-2)
     net.start([changed])
     torch.testing.assert_close(net(changed), once, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: encoders.ConvNet(channels=3, width=8), lambda: encoders.MLP(dim=4)]
+)
+def test_statistics_travel_with_the_weights_into_a_net_that_has_none(make):
+    one, other = make().eval(), make().eval()
+    batch = torch.rand(9, 3, 8, 8) if isinstance(one, encoders.ConvNet) else torch.rand(9, 5)
+    one.start([3 * batch + 1])
+    expected = one(batch)
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(other(batch), expected)
 
 
 def test_a_channel_that_never_changes_is_only_centred():

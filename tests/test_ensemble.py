@@ -101,6 +101,18 @@ def test_a_difference_in_digits_is_none_however_small_its_error(part):
         assert choose([simple, dear]) is (simple if stands else dear)
 
 
+@pytest.mark.parametrize(("nats", "stands"), [(0.05, False), (3.0, True)])
+def test_what_is_no_difference_is_a_share_of_the_nats(part, nats, stands):
+    simple = ran("simple", Bent(0.0), part)
+    (held,) = simple.validation
+    simple.validation = [replace(held, positive=held.positive + nats - simple.worth)]
+    (held,) = simple.validation
+    more = replace(held, positive=held.positive + 1e-3)
+    dear = Record(Candidate("dear", lambda parts: []), [Bent(0.0)], [more])
+    assert simple.worth == pytest.approx(nats)
+    assert alike(simple, dear) is stands
+
+
 def test_rivals_have_not_lost_and_are_known_and_the_nearest_come_first(part):
     heights = {"winner": 0.5, "near": -0.52, "nearer": -0.51, "lost": -1.5, "nan": math.nan}
     winner, *others = (ran(name, Bent(height), part) for name, height in heights.items())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import hadamard
 
 from infomax import truth
 from infomax.estimation import estimate, hold
@@ -45,6 +46,29 @@ def test_each_source_is_one_column_whatever_mixed_them(scale, offset):
     assert found.mean(0).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("shape", ["random", "laplace", "cubes"])
+@pytest.mark.parametrize("d", [2, 4, 8])
+def test_sums_and_differences_are_no_saddle_to_stay_at(d, shape):
+    """Of sources alike, mixed by a Hadamard matrix, whitened columns are a stationary point."""
+    rng = np.random.default_rng(d)
+    draw = {
+        "random": rng.random,
+        "laplace": lambda size: rng.laplace(size=size),
+        "cubes": lambda size: rng.standard_normal(size) ** 3,
+    }[shape]
+    sources = draw((2000, d))
+    x = torch.from_numpy(sources @ hadamard(d) / d**0.5)
+    match = torch.corrcoef(torch.cat([torch.from_numpy(sources), unmixing(x)(x)], 1).mT)
+    assert match[:d, d:].abs().amax(1).min() > 0.95
+
+
+def test_there_are_as_many_sources_as_directions():
+    x, _ = rows(mixed(CUBES), 1000)
+    more = torch.cat([x, x[:, :2], x.sum(1, keepdim=True), torch.ones(1000, 1)], 1)
+    found = unmixing(more)(more)
+    torch.testing.assert_close(torch.cov(found.mT), torch.eye(4).double(), atol=2e-3, rtol=0)
+
+
 def test_the_map_is_invertible_so_that_nothing_is_lost():
     x, _ = rows(mixed(CUBES), 500)
     found = unmixing(x)(x)
@@ -80,6 +104,36 @@ def test_the_information_of_mixed_sources_is_found(shape):
     assert any("FastICA" in note for note in answer.notes)
 
 
+def test_each_part_has_a_map_of_its_own_rows_which_its_validation_rows_pass_too():
+    seen = []
+
+    def inner(parts):
+        seen.extend(parts)
+        return [_gauss(p) for p in parts]
+
+    parts = []
+    for seed in (1, 5):
+        x, y = rows(mixed(CUBES, seed), 900, seed)
+        parts.append(Part(x[:800], y[:800], x[800:], y[800:], seed, seconds=9.0))
+    ratios = Unmixed(inner)(parts)
+    for ratio, part, of_sources in zip(ratios, parts, seen, strict=True):
+        own = unmixing(part.x), unmixing(part.y)
+        assert torch.equal(of_sources.x, own[0](part.x))
+        assert torch.equal(of_sources.y, own[1](part.y))
+        assert torch.equal(of_sources.x_validation, own[0](part.x_validation))
+        assert torch.equal(of_sources.y_validation, own[1](part.y_validation))
+        assert 7.0 < of_sources.seconds < 9.0 and of_sources.seed == part.seed
+        expected = _gauss(of_sources).matrix(own[0](part.x[:9]), own[1](part.y[:9]))
+        assert torch.equal(ratio.matrix(part.x[:9], part.y[:9]), expected)
+
+
+def test_pairs_are_seen_in_blocks_that_the_inner_one_can_bear():
+    x, y = rows(mixed(CUBES), 300)
+    small = fit(x, y).inner
+    small.block = 150
+    assert Unmixed(lambda parts: [small])([Part(x, y, x, y, 0)])[0].block == 150
+
+
 def test_sources_in_groups_are_said_to_be_sources():
     x, y = rows(mixed(CUBES), 3000)
     part = Part(x[:2500], y[:2500], x[2500:], y[2500:], 0)
@@ -113,6 +167,15 @@ def test_the_dear_ones_are_tried_only_where_a_gaussian_of_sources_leads():
         assert [c.method for c in dear] == ["unmixed-grouped", "unmixed-warped-dv"]
         assert [c.spare(ran) for c in dear] == [not leads] * 2
         assert all(c.spare(ran[:1]) for c in dear)  # it did not run
+        assert all(c.dear and c.stops and c.after == "unmixed-gauss" for c in dear)
+
+
+def test_with_a_budget_sources_are_expected_to_cost_what_a_gaussian_does_and_not_a_student():
+    problem = mixed(CUBES)
+    x, y = problem.sample(3000, 0)
+    found = estimate(x, y, seed=0, budget=4.0)
+    assert "unmixed" in found.method
+    assert found.nats == pytest.approx(problem.nats, abs=0.08)
 
 
 def test_there_are_no_sources_of_one_column_each_nor_of_very_many():

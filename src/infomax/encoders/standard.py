@@ -54,6 +54,13 @@ class Standardize(nn.Module):
     def forward(self, value: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         return (value - self.mean) / self.std
 
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        """Take statistics of any size, as `start` does."""
+        for name in ("mean", "std"):
+            if f"{prefix}{name}" in state:
+                setattr(self, name, getattr(self, name).new_empty(state[f"{prefix}{name}"].shape))
+        super()._load_from_state_dict(state, prefix, *rest)
+
 
 class StandardizePictures(Standardize):
     """Bring every channel of pictures to mean 0 and deviation 1, as they were in training.

@@ -87,7 +87,8 @@ def _elliptical(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Cand
         found.append(Candidate("copula-student", student, needs="scipy.special"))
     if width > 2 and max(x.shape[1], y.shape[1]) <= BROADEST_SOURCES and rows >= 10 * width:
         fit = Unmixed(each(lambda p: GaussianRatio("rank", p.x, p.y)))
-        found.append(Candidate(_UNMIXED, fit, dear=True, needs="sklearn.decomposition"))
+        like, needs = found[0].method, "sklearn.decomposition"
+        found.append(Candidate(_UNMIXED, fit, dear=True, after=like, needs=needs))
     if width <= FEW_PATTERNS and bool(torch.cat([often(x), often(y)]).isfinite().any()):
         found.append(Candidate("hurdle", each(lambda p: HurdleRatio(p.x, p.y))))
     return found
