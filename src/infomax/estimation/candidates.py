@@ -28,8 +28,7 @@ from infomax.estimation.splits import Part
 from infomax.estimation.trees import BROADEST as BROADEST_TREES
 from infomax.estimation.trees import FEWEST as FEWEST_TREES
 from infomax.estimation.trees import GLANCED, TreesRatio
-from infomax.estimation.unmixed import BROADEST as BROADEST_SOURCES
-from infomax.estimation.unmixed import Fit, Unmixed
+from infomax.estimation.unmixed import Fit, Unmixed, sought
 from infomax.estimation.warped import Warped
 
 _SCALES: tuple[Scale, ...] = ("rank", "standard")
@@ -85,7 +84,7 @@ def _elliptical(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> list[Cand
     if rows >= 10 * width:
         student = each(lambda p: StudentRatio(p.x, p.y))
         found.append(Candidate("copula-student", student, needs="scipy.special"))
-    if width > 2 and max(x.shape[1], y.shape[1]) <= BROADEST_SOURCES and rows >= 10 * width:
+    if sought(x, y):
         fit = Unmixed(each(lambda p: GaussianRatio("rank", p.x, p.y)))
         like, needs = found[0].method, "sklearn.decomposition"
         found.append(Candidate(_UNMIXED, fit, dear=True, after=like, needs=needs))

@@ -9,6 +9,7 @@ Gaussian any rotation of it is as good, and nothing is won.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -23,9 +24,48 @@ from infomax.estimation.splits import Part
 
 BROADEST = 128  # columns of a side, above which sources are not looked for
 LOOKED_AT = 10_000  # rows, which come in random order
+FAR = 3.0  # standard errors from a Gaussian's kurtosis, beyond which sources are sought
 STEPS = 25  # sources are found in about ten; a Gaussian has none, and would go on
 
 Fit = Callable[[Sequence[Part]], Sequence[Ratio]]
+
+
+def sought(x: Float[Tensor, "n dx"], y: Float[Tensor, "n dy"]) -> bool:
+    """Whether sources are sought: of rows enough, where a side of some columns is not Gaussian."""
+    enough = len(x) >= 10 * (x.shape[1] + y.shape[1])
+    few = max(x.shape[1], y.shape[1]) <= BROADEST
+    return enough and few and any(s.shape[1] > 1 and not gaussian(s) for s in (x, y))
+
+
+def gaussian(x: Float[Tensor, "n d"]) -> bool:
+    """Whether rows may be those of a Gaussian, of which there are no sources to find.
+
+    Mardia's kurtosis: mean |z|⁴ of whitened rows is d (d + 2) (n - 1) / (n + 1), with an error of
+    √(8 d (d + 2) / n), and of d independent sources differs by the sum of their excess kurtoses.
+
+    Source: Mardia 1970, Measures of multivariate skewness and kurtosis with applications.
+
+    Example:
+        >>> x = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))
+        >>> gaussian(x @ x[:3]), gaussian(x**3)
+        (True, False)
+    """
+    some = x[:LOOKED_AT].double()
+    unit = (some - some.mean(0)) / some.std(0).clamp_min(1e-30)
+    white = unit @ _whitening(unit)[1]
+    n, d = white.shape
+    kurtosis = float(white.square().sum(1).square().mean())
+    expected = d * (d + 2)
+    return abs(kurtosis - expected * (n - 1) / (n + 1)) < FAR * math.sqrt(8 * expected / n)
+
+
+def _whitening(unit: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "d r"], Float[Tensor, "d r"]]:
+    """Directions in which rows vary, and these over their deviation."""
+    values, vectors = torch.linalg.eigh(unit.mT @ unit / len(unit))
+    varies = values > 1e-10 * values[-1]
+    varies[-1] = True
+    vectors = vectors[:, varies]
+    return vectors, vectors * values[varies].clamp_min(1e-30).rsqrt()
 
 
 def unmixing(x: Float[Tensor, "n d"]) -> Callable[[Tensor], Tensor]:
@@ -51,11 +91,7 @@ def unmixing(x: Float[Tensor, "n d"]) -> Callable[[Tensor], Tensor]:
     some = x[:LOOKED_AT].double()
     mean, scale = some.mean(0), some.std(0).clamp_min(1e-30)
     unit = (some - mean) / scale
-    values, vectors = torch.linalg.eigh(unit.mT @ unit / len(unit))
-    varies = values > 1e-10 * values[-1]
-    varies[-1] = True
-    vectors = vectors[:, varies]
-    turn = vectors * values[varies].clamp_min(1e-30).rsqrt()
+    vectors, turn = _whitening(unit)
     if turn.shape[1] > 1:
         fixed = torch.Generator().manual_seed(0)
         begin = torch.randn(turn.mT.shape, generator=fixed, dtype=turn.dtype) @ vectors
