@@ -51,21 +51,22 @@ def gaussian(x: Float[Tensor, "n d"]) -> bool:
         (True, False)
     """
     some = x[:LOOKED_AT].double()
-    unit = (some - some.mean(0)) / some.std(0).clamp_min(1e-30)
-    white = unit @ _whitening(unit)[1]
+    white = (some - some.mean(0)) @ _whitening(some)[1]
     n, d = white.shape
     kurtosis = float(white.square().sum(1).square().mean())
     expected = d * (d + 2)
     return abs(kurtosis - expected * (n - 1) / (n + 1)) < FAR * math.sqrt(8 * expected / n)
 
 
-def _whitening(unit: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "d r"], Float[Tensor, "d r"]]:
-    """Directions in which rows vary, and these over their deviation."""
+def _whitening(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "d r"], Float[Tensor, "d r"]]:
+    """Directions in which columns of deviation one vary, and the map of centred rows to them."""
+    scale = x.std(0).clamp_min(1e-30)
+    unit = (x - x.mean(0)) / scale
     values, vectors = torch.linalg.eigh(unit.mT @ unit / len(unit))
     varies = values > 1e-10 * values[-1]
     varies[-1] = True
     vectors = vectors[:, varies]
-    return vectors, vectors * values[varies].clamp_min(1e-30).rsqrt()
+    return vectors, vectors * values[varies].clamp_min(1e-30).rsqrt() / scale[:, None]
 
 
 def unmixing(x: Float[Tensor, "n d"]) -> Callable[[Tensor], Tensor]:
@@ -89,18 +90,16 @@ def unmixing(x: Float[Tensor, "n d"]) -> Callable[[Tensor], Tensor]:
     from threadpoolctl import threadpool_limits
 
     some = x[:LOOKED_AT].double()
-    mean, scale = some.mean(0), some.std(0).clamp_min(1e-30)
-    unit = (some - mean) / scale
-    vectors, turn = _whitening(unit)
+    mean, (vectors, turn) = some.mean(0), _whitening(some)
     if turn.shape[1] > 1:
         fixed = torch.Generator().manual_seed(0)
         begin = torch.randn(turn.mT.shape, generator=fixed, dtype=turn.dtype) @ vectors
         ica = FastICA(whiten=False, w_init=begin.numpy(), max_iter=STEPS, tol=1e-6)
         with warnings.catch_warnings(), threadpool_limits(1):  # small products
             warnings.simplefilter("ignore")  # not converged: a Gaussian; validation judges it
-            ica.fit((unit @ turn).numpy())
+            ica.fit(((some - mean) @ turn).numpy())
         turn = turn @ torch.from_numpy(ica.components_).mT
-    return lambda rows: ((rows.double() - mean) / scale @ turn).to(rows.dtype)
+    return lambda rows: ((rows.double() - mean) @ turn).to(rows.dtype)
 
 
 class UnmixedRatio(Ratio):
